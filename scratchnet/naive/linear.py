@@ -1,0 +1,26 @@
+"""Linear as loops, in the letters of the course note: I input, O output, W weights, B bias, dy upstream gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def linear(I: np.ndarray, W: np.ndarray, B: np.ndarray | None) -> np.ndarray:
+    """O[n,o] = B[o] + sum over i of I[n,i] * W[o,i]"""
+    O = np.zeros((*I.shape[:-1], len(W)), I.dtype)
+    for *n, o in np.ndindex(O.shape):
+        O[(*n, o)] = 0 if B is None else B[o]
+        for i in range(I.shape[-1]):
+            O[(*n, o)] += I[(*n, i)] * W[o, i]
+    return O
+
+
+def linear_gradients(dO: np.ndarray, I: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dI[n,i] += dO[n,o] * W[o,i];   dW[o,i] += dO[n,o] * I[n,i];   dB[o] += dO[n,o]"""
+    dI, dW, dB = np.zeros_like(I), np.zeros_like(W), np.zeros(len(W), W.dtype)
+    for *n, o in np.ndindex(dO.shape):
+        dB[o] += dO[(*n, o)]
+        for i in range(I.shape[-1]):
+            dI[(*n, i)] += dO[(*n, o)] * W[o, i]
+            dW[o, i] += dO[(*n, o)] * I[(*n, i)]
+    return dI, dW, dB

@@ -1,0 +1,1 @@
+"""The mathematics: per operation a pair of pure functions side by side."""
