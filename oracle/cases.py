@@ -1,0 +1,281 @@
+"""Case: one layer with one setting, a dtype, an input style and a seed. Its text form is its identity:
+
+    Conv2d(in_channels=3,out_channels=4,kernel_size=3x2,stride=2,padding=1)[x=2x3x7x5]@float64,random#17
+
+The constructor call by torch's names without its defaults (tuples as 3x2, booleans as true/false, words bare), the shapes
+of the inputs, dtype and style, flags, the seed. The values follow from the text alone, on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from oracle.layers import SPECS, find_spec
+from oracle.layers.spec import UPSTREAM_OF_A_LOSS, Choice, Draw, Integers, LayerSpec, Setting, Shape, Tensors, Uniform
+from oracle.subjects import Call
+
+DTYPES = ("float64", "float32")
+STYLES = ("random", "integer", "wide", "strided", "ties", "kinks", "offset", "large", "empty")
+FLAGS = ("eval",)
+PRECISION = {"float32": 24, "float64": 53}  # bits of the significand: unit roundoff u = 2**-bits
+
+
+class CaseError(ValueError):
+    """A case id that cannot be read; the message says what was given, what was expected, and an example."""
+
+
+@dataclass(frozen=True)
+class Case:
+    spec: LayerSpec
+    args: Mapping[str, Any]  # only those that differ from torch's defaults, in torch's order
+    shapes: Mapping[str, Shape]
+    dtype: str = "float64"
+    style: str = "random"
+    seed: int = 0
+    flags: tuple[str, ...] = ()
+
+    @cached_property
+    def id(self) -> str:
+        args = ",".join(f"{name}={write(value)}" for name, value in self.args.items())
+        shapes = ",".join(f"{name}={write_shape(shape)}" for name, shape in self.shapes.items())
+        words = ",".join((self.dtype, self.style, *self.flags))
+        return f"{self.spec.name}({args})[{shapes}]@{words}#{self.seed}"
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.spec.complete(self.args)
+
+    @cached_property
+    def tensors(self) -> Tensors:
+        """The shapes of outputs, parameters and buffers. Raises ValueError where the setting makes none."""
+        return self.spec.tensors(self.settings, self.shapes)
+
+    @property
+    def training(self) -> bool:
+        return "eval" not in self.flags
+
+    @property
+    def bits(self) -> int:
+        return PRECISION[self.dtype]
+
+    @property
+    def exact(self) -> bool:
+        """Whether every order of operations must give the same bits."""
+        return self.style in ("integer", "wide", "ties", "strided") and self.spec.exact(self.settings)
+
+    def with_(self, **changes: Any) -> Case:
+        return replace(self, **changes)
+
+    def call(self) -> Call:
+        """The arrays, drawn from the id's own bits. Raises ValueError where the setting fits no arrays."""
+        tensors = self.tensors
+        raw = _Raw(self.id)
+        draws = _draws(self)
+        dtype = np.dtype(self.dtype)
+
+        def draw(shapes: Mapping[str, Shape], prefix: str = "") -> dict[str, np.ndarray]:
+            return {prefix + name: raw.array(shape, draws[prefix + name], dtype) for name, shape in shapes.items()}
+
+        call = Call(
+            self.spec.name,
+            self.settings,
+            draw(self.shapes),
+            draw(tensors.parameters),
+            draw(tensors.buffers),
+            draw(tensors.outputs, "d"),
+            self.training,
+        )
+        return _strided(call) if self.style == "strided" else call
+
+
+def make(spec: LayerSpec, setting: Setting, dtype: str = "float64", style: str = "random", seed: int = 0,
+         flags: tuple[str, ...] = ()) -> Case:  # fmt: skip
+    """A case with its arguments in torch's order and without its defaults."""
+    names = (*spec.required, *spec.defaults)
+    args = {
+        name: setting.args[name]
+        for name in names
+        if name in setting.args and not (name in spec.defaults and _same(setting.args[name], spec.defaults[name]))
+    }
+    shapes = {name: tuple(setting.shapes[name]) for name in spec.inputs}
+    if style == "empty":
+        shapes = {name: (0, *shape[1:]) for name, shape in shapes.items()}
+    return Case(spec, args, shapes, dtype, style, seed, flags)
+
+
+# ---- text
+
+_ID = re.compile(r"(?P<name>\w+)\((?P<args>[^()]*)\)\[(?P<shapes>[^\[\]]*)\]@(?P<words>[\w,-]+)#(?P<seed>\d{1,18})")
+_INT, _FLOAT = re.compile(r"-?\d{1,18}"), re.compile(r"-?(\d+\.\d*(e[+-]?\d+)?|\d+e[+-]?\d+|inf)")
+_WORD = re.compile(r"[a-z][a-z0-9_-]*")
+EXAMPLE = "Conv2d(in_channels=3,out_channels=4,kernel_size=3x2,stride=2,padding=1)[x=2x3x7x5]@float64,random#17"
+
+
+def write(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "x".join(map(write, value))
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return str(value)
+
+
+def write_shape(shape: Shape) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def read(text: str) -> Any:
+    """The value of an argument. Raises ValueError for what is none."""
+    if text in ("true", "false", "none"):
+        return {"true": True, "false": False, "none": None}[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _WORD.fullmatch(text):
+        return text
+    if "x" in text:
+        return tuple(read(part) for part in text.split("x"))
+    raise ValueError(f"{text!r} is no value: a number, a tuple such as 3x2, true, false, none or a word expected")
+
+
+def parse(text: str) -> Case:
+    """The case that prints as `text`. Raises CaseError where there is none."""
+    match = _ID.fullmatch(text.strip())
+    if match is None:
+        raise CaseError(f"case id {text!r} cannot be read; one looks like\n  {EXAMPLE}")
+    try:
+        spec = find_spec(match["name"])
+        args = {name: read(value) for name, value in _pairs(match["args"], (*spec.required, *spec.defaults))}
+        missing = [name for name in spec.required if name not in args]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} missing")
+        shapes = {name: _read_shape(name, value) for name, value in _pairs(match["shapes"], spec.inputs)}
+        absent = [name for name in spec.inputs if name not in shapes]
+        if absent:
+            raise ValueError(f"the shape of {', '.join(absent)} is missing")
+        dtype, style, *flags = match["words"].split(",") if "," in match["words"] else (match["words"], "")
+        for what, word, known in (("dtype", dtype, DTYPES), ("style", style, STYLES), *(("flag", f, FLAGS) for f in flags)):
+            if word not in known:
+                raise ValueError(f"{what} {word!r}, one of {', '.join(known)} expected")
+        case = make(spec, Setting(args, shapes), dtype, style, int(match["seed"]), tuple(flags))
+        case.tensors  # noqa: B018  raises where the numbers do not fit each other
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise CaseError(f"case id {text!r}: {error}") from None
+    return case
+
+
+def _pairs(text: str, known: tuple[str, ...]) -> list[tuple[str, str]]:
+    pairs = []
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals or name not in known:
+            raise ValueError(f"{part!r} is not understood; known are {', '.join(known)}")
+        pairs.append((name, value))
+    return pairs
+
+
+def _read_shape(name: str, text: str) -> Shape:
+    if text == "scalar":
+        return ()
+    if not re.fullmatch(r"\d{1,9}(x\d{1,9})*", text):
+        raise ValueError(f"shape {name}={text!r}, sizes such as 2x3x7x5 expected")
+    return tuple(map(int, text.split("x")))
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and value == default
+
+
+# ---- values
+
+
+class _Raw:
+    """The case's own bits: Philox keyed by the first 128 bits of the id's sha256, mapped to numbers here, because NumPy
+    promises the same bits in every version but not the same floats."""
+
+    def __init__(self, text: str):
+        key = int.from_bytes(sha256(text.encode()).digest()[:16], "little")
+        self._philox = np.random.Philox(key=key)
+
+    def array(self, shape: Shape, draw: Draw, dtype: np.dtype) -> np.ndarray:
+        raw = self._philox.random_raw(int(np.prod(shape, dtype=np.int64))).reshape(shape)
+        match draw:
+            case Integers(lo, hi, scale, index):
+                whole = lo + (raw % np.uint64(hi - lo + 1)).astype(np.int64)
+                return whole if index else (whole * scale).astype(dtype)
+            case Choice(values):
+                return np.array(values, dtype)[raw % np.uint64(len(values))]
+            case Uniform(lo, hi):
+                bits = PRECISION[dtype.name]
+                unit = (raw >> np.uint64(64 - bits)).astype(np.float64) * 2.0**-bits
+                return (lo + (hi - lo) * unit).astype(dtype)
+
+
+def _draws(case: Case) -> dict[str, Draw]:
+    """What each tensor is drawn from: the style's range, then what the layer says itself."""
+    outputs, own = case.tensors.outputs, case.spec.draws(case.settings, case.shapes, case.style, case.bits)
+    names = [*case.shapes, *case.tensors.parameters, *case.tensors.buffers]
+    value, upstream = _style_range(case)
+    draws: dict[str, Draw] = {name: value for name in names}
+    draws |= {f"d{name}": UPSTREAM_OF_A_LOSS if shape == () else upstream for name, shape in outputs.items()}
+    if case.style == "wide":
+        wide = Integers(-(2 ** (case.bits - 4)), 2 ** (case.bits - 4))
+        draws[("x", *(f"d{name}" for name in outputs))[case.seed % 2]] = _fit(wide, case)
+    return draws | own
+
+
+def _style_range(case: Case) -> tuple[Draw, Draw]:
+    """(range of inputs and parameters, range of the upstream gradient).
+
+    Integers are exact while every sum of products stays below 2**bits: terms * |x| * |w| < 2**bits. The
+    upstream gradient is drawn from a wider range, so that sums over few positions are seldom zero by chance.
+    """
+    if case.style in ("random", "large", "offset", "empty"):
+        return Uniform(), Uniform()
+    if case.style == "wide":
+        return Integers(-1, 1), Integers(-1, 1)
+    if case.style == "ties":
+        return Integers(-1, 1), Integers(-9, 9)
+    room = 2**case.bits // max(case.spec.bound.terms(case), 1)
+    most = max(1, min(9, int(room**0.5)))
+    return Integers(-most, most), Integers(-(room_left := max(1, min(99, room // most - 1))), room_left)
+
+
+def _fit(draw: Integers, case: Case) -> Integers:
+    """Narrowed so that a sum over the layer's terms stays exact."""
+    most = max(1, min(draw.hi, 2**case.bits // max(case.spec.bound.terms(case), 1) - 1))
+    return Integers(-most, most)
+
+
+def _strided(call: Call) -> Call:
+    """The same kind of call on views: inputs with a negative stride over every second element, parameters in Fortran
+    order, the upstream gradient expanded along its last axis (stride 0)."""
+
+    def view(array: np.ndarray) -> np.ndarray:
+        if array.ndim == 0 or array.dtype.kind != "f":
+            return array
+        base = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+        base[..., ::-2] = array
+        return base[..., ::-2]
+
+    def expanded(array: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(array[..., :1], array.shape) if array.ndim else array
+
+    return replace(
+        call,
+        inputs={name: view(array) for name, array in call.inputs.items()},
+        parameters={name: np.asfortranarray(array) for name, array in call.parameters.items()},
+        upstream={name: expanded(array) for name, array in call.upstream.items()},
+    )
+
+

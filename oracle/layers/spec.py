@@ -1,0 +1,142 @@
+"""LayerSpec: one torch.nn module as the oracle knows it, declared as data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oracle.bounds import Bound
+
+Args = Mapping[str, Any]
+Shape = tuple[int, ...]
+Shapes = Mapping[str, Shape]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One point of a layer's grid: constructor arguments that differ from the defaults, and the inputs' shapes."""
+
+    args: Args
+    shapes: Shapes
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """The shapes that follow from a setting."""
+
+    outputs: Shapes
+    parameters: Shapes = field(default_factory=dict)
+    buffers: Shapes = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Floats, uniform in [lo, hi)."""
+
+    lo: float = -1.0
+    hi: float = 1.0
+
+
+@dataclass(frozen=True)
+class Integers:
+    """Whole numbers lo..hi, both included; times `scale`. `index` makes them int64 (class labels, indices)."""
+
+    lo: int
+    hi: int
+    scale: float = 1.0
+    index: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values."""
+
+    values: tuple[float, ...]
+
+
+Draw = Uniform | Integers | Choice
+
+UPSTREAM_OF_A_LOSS = Choice((2.0, -4.0, 0.5))  # never 1, which would hide a forgotten upstream gradient
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer.
+
+    name       torch.nn's name
+    required   constructor arguments without a default, in torch's order
+    defaults   the other arguments and torch's defaults, in torch's order
+    tensors    (args, input shapes) -> Tensors; raises ValueError where they do not fit each other
+    grid       the finite list of settings, in a fixed order whose first dozen show every known mistake
+    bound      how far rounding alone may take each tensor from the reference
+    inputs     names in forward's order
+    styles     input styles beside "random" and "integer" that make sense for it
+    draws      (args, shapes, style, dtype bits) -> Draw by tensor name, where the style's own range does not do
+    exact      whether integer inputs give integer results whatever the order of the operations
+    twin       torch module -> class of the torch twin, where it is not torch.nn.<name>
+    """
+
+    name: str
+    required: tuple[str, ...]
+    defaults: Args
+    tensors: Callable[[Args, Shapes], Tensors]
+    grid: Callable[[], Iterable[Setting]]
+    bound: Bound
+    inputs: tuple[str, ...] = ("x",)
+    styles: tuple[str, ...] = ("strided",)
+    draws: Callable[[Args, Shapes, str, int], Mapping[str, Draw]] = lambda args, shapes, style, bits: {}
+    exact: Callable[[Args], bool] = lambda args: True
+    twin: Callable[[Any], type] | None = None
+
+    def complete(self, args: Args) -> dict[str, Any]:
+        """All arguments in torch's order, defaults filled in."""
+        return {name: args[name] for name in self.required} | {
+            name: args.get(name, default) for name, default in self.defaults.items()
+        }
+
+
+def per_axis(value: Any, ndim: int) -> tuple[int, ...]:
+    """An int stands for every axis."""
+    return tuple(value) if isinstance(value, tuple) else (value,) * ndim
+
+
+def expect(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def spread(
+    axes: Mapping[str, Sequence[Any]], count: int, build: Callable[..., Setting | None], skip: Iterable[Setting] = ()
+) -> Iterator[Setting]:
+    """The settings in `skip` (the hand-made ones) first, then `count` different ones spread evenly over the product
+    of `axes`: the product is walked with a step near its golden section, so that any run of it meets every value of
+    every axis. `build` turns one point into a Setting, or None where the point makes none."""
+    seen = set()
+    for setting in skip:
+        seen.add(_key(setting))
+        yield setting
+    total = math.prod(len(values) for values in axes.values())
+    step = int(total * (math.sqrt(5) - 1) / 2) | 1
+    while math.gcd(step, total) != 1:
+        step += 2
+    found, place = 0, 0
+    for _ in range(total):
+        place = (place + step) % total
+        rest, point = place, {}
+        for name, values in axes.items():
+            rest, digit = divmod(rest, len(values))
+            point[name] = values[digit]
+        setting = build(**point)
+        if setting is not None and (key := _key(setting)) not in seen:
+            seen.add(key)
+            yield setting
+            found += 1
+            if found == count:
+                return
+
+
+def _key(setting: Setting) -> tuple:
+    return tuple(sorted(setting.args.items(), key=str)), tuple(setting.shapes.items())

@@ -1,0 +1,108 @@
+"""The implementation under test: what it is given (Call) and what it gives back (Answer). NumPy only.
+
+A subject never sees a case id, an expected value or a bound; it gets settings and arrays and returns raw arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Call:
+    """One forward and backward of one layer.
+
+    settings    every constructor argument by torch's name, defaults filled in; tuples where one is given per axis
+    inputs      by name in forward's order: "x", for losses also "target"
+    parameters  by torch's names and in torch's layout: "weight", "bias"; absent ones are not in it
+    buffers     state before the step: "running_mean", ...
+    upstream    the gradient of each output: "dout"
+    training    False in evaluation mode
+    """
+
+    spec: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, np.ndarray]
+    parameters: Mapping[str, np.ndarray]
+    buffers: Mapping[str, np.ndarray]
+    upstream: Mapping[str, np.ndarray]
+    training: bool = True
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array by name, in a fixed order."""
+        return {**self.inputs, **self.parameters, **self.buffers, **self.upstream}
+
+    def copy(self) -> Call:
+        """The same call on copies that keep each array's memory layout (strides, zero strides)."""
+
+        def copies(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {name: copy_with_strides(array) for name, array in arrays.items()}
+
+        return Call(
+            self.spec,
+            self.settings,
+            copies(self.inputs),
+            copies(self.parameters),
+            copies(self.buffers),
+            copies(self.upstream),
+            self.training,
+        )
+
+
+def copy_with_strides(array: np.ndarray) -> np.ndarray:
+    """A copy that can be written to, laid out as the original: strided where it was, contiguous where it was."""
+    if array.flags.c_contiguous or array.base is None:
+        return array.copy()
+    if 0 in array.strides:  # expanded: one value in memory stands for many elements; stays read-only, as in NumPy
+        once = tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)
+        return np.broadcast_to(array[once].copy(), array.shape)
+    steps = tuple(slice(None, None, -1) if stride < 0 else slice(None) for stride in array.strides)
+    return array[steps].copy(order="K")[steps]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An exception of the subject, or the end of its process."""
+
+    kind: str  # the exception's type, or "timeout", "memory", "ended", "protocol"
+    message: str
+    where: str = ""  # "layers.py, line 12"
+    source: str = ""  # that line
+
+
+@dataclass
+class Answer:
+    """What came back: `tensors` by name ("out", "dx", "dweight", buffers after the step by their own name), a Failure
+    for "forward" or "backward" where it raised, and the names of arguments that were changed."""
+
+    tensors: dict[str, Any] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    modified: tuple[str, ...] = ()
+
+
+class Subject(Protocol):
+    """Anything that can be judged as one layer."""
+
+    spec: str  # the layer it claims to be: "Conv2d"
+    implements: str  # what it is, for the reader: "conv_forward_naive, conv_backward_naive"
+
+    def takes(self, settings: Mapping[str, Any], training: bool) -> bool:
+        """Whether it offers these settings at all (a convention without dilation cannot be judged on it)."""
+        ...
+
+    def run(self, call: Call) -> Answer:
+        """Forward and backward on a fresh object. Never raises for a fault of the code under test."""
+        ...
+
+
+def changed(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """The names of the arrays whose bits changed."""
+    return tuple(
+        name
+        for name, array in before.items()
+        if array.shape != after[name].shape or array.tobytes() != after[name].tobytes()
+    )
