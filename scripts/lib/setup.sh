@@ -68,7 +68,7 @@ setup_has_pip() { "$venv/bin/python" -Ic 'import pip' 2>/dev/null; }
 # pip comes with Python; where a system packages Python without that part, its own pip does it.
 setup_pip() {
     local python
-    setup_has_pip || "$venv/bin/python" -Im ensurepip >/dev/null 2>&1 || true
+    setup_has_pip || "$venv/bin/python" -Im ensurepip --default-pip >/dev/null 2>&1 || true
     setup_has_pip && return
     python=$(setup_find_python) || exit
     "$python" -Pm pip --python "$venv/bin/python" install --no-input --quiet pip >&2 ||
