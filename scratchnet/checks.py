@@ -60,3 +60,14 @@ def check_shape(owner: object, name: str, array: np.ndarray, expected: tuple[Any
     if not fits:
         wanted = "(" + ", ".join(map(str, expected)) + ")"
         raise ValueError(f"{type(owner).__name__}: {name} has shape {shape}, {wanted} expected")
+
+
+def check_dout(owner: object, dout: np.ndarray, out_shape: tuple[int, ...], out_dtype: np.dtype) -> None:
+    """Raise unless the upstream gradient has the shape (ValueError) and the dtype (TypeError) of the output."""
+    check_dtype(owner, dout=dout)
+    check_shape(owner, "dout", dout, out_shape)
+    if dout.dtype != out_dtype:
+        raise TypeError(
+            f"{type(owner).__name__}: dout is {dout.dtype}, its output was {out_dtype}; convert dout with "
+            f"dout.astype(np.{out_dtype})"
+        )

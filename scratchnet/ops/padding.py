@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 Widths = Sequence[tuple[int, int]]  # (before, after) for each spatial axis
 
 
-def _inside(shape: tuple[int, ...], widths: Widths) -> tuple[slice, ...]:
+def _inside(shape: tuple[int, ...], widths: Widths) -> tuple[Any, ...]:
     """Where the unpadded array of spatial `shape` lies in the padded one."""
     return (..., *(slice(before, before + size) for size, (before, _) in zip(shape, widths, strict=True)))
 
