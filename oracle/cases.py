@@ -156,6 +156,9 @@ def parse(text: str) -> Case:
     try:
         spec = find_spec(match["name"])
         args = {name: read(value) for name, value in _pairs(match["args"], (*spec.required, *spec.defaults))}
+        for name, value in args.items():
+            if isinstance(spec.defaults.get(name), bool) and not isinstance(value, bool):
+                raise ValueError(f"{name}={write(value)}, true or false expected")
         missing = [name for name in spec.required if name not in args]
         if missing:
             raise ValueError(f"{', '.join(missing)} missing")

@@ -99,8 +99,11 @@ class LayerSpec:
 
 
 def per_axis(value: Any, ndim: int) -> tuple[int, ...]:
-    """An int stands for every axis."""
-    return tuple(value) if isinstance(value, tuple) else (value,) * ndim
+    """An int stands for every axis. Raises ValueError for what is no integer."""
+    values = tuple(value) if isinstance(value, tuple) else (value,) * ndim
+    expect(all(type(entry) is int for entry in values), f"{value!r}: an integer or {ndim} of them expected")
+    expect(len(values) == ndim, f"{value!r}: one integer or {ndim} of them expected")
+    return values
 
 
 def expect(condition: bool, message: str) -> None:

@@ -1,0 +1,146 @@
+"""The one judgement: a subject's cases, run and compared, and the report that follows from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from oracle.cases import Case
+from oracle.comparison import TensorResult, compare
+from oracle.reference import Expected, ReferenceError, reference
+from oracle.subjects import Answer, Call, Failure, Subject
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case of one subject: a TensorResult for each tensor, and what was noticed beside."""
+
+    case: Case
+    tensors: dict[str, TensorResult]
+    failures: dict[str, Failure] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # ids
+    call: Call | None = None
+    answer: Answer | None = None
+    expected: Expected | None = None
+
+    @property
+    def failed(self) -> bool:
+        return any(result.failed for result in self.tensors.values())
+
+    @property
+    def unjudged(self) -> bool:
+        return any(result.status == "unjudged" for result in self.tensors.values())
+
+
+def judge_case(subject: Subject, case: Case) -> CaseResult:
+    """Run `case` on the subject, twice, then on the reference, and compare every tensor.
+
+    The subject comes first, so that no memory of the reference's answer can reach it.
+    """
+    try:
+        call = case.call()
+    except ValueError as error:
+        return CaseResult(case, {"out": TensorResult("unjudged", reason=str(error))})
+    answer, again = subject.run(call), subject.run(call)
+    try:
+        expected = reference(case, call)
+    except ReferenceError as error:
+        return CaseResult(case, {"out": TensorResult("unjudged", reason=str(error))})
+    tensors = {
+        name: _tensor(name, answer, again, expected.tensors[name], expected.bounds[name]) for name in expected.tensors
+    }
+    notes = []
+    for name in answer.modified:
+        if name in call.upstream:
+            notes.append("modifies-input")  # a gradient that was handed on; nobody reads it again
+        else:
+            tensors[name] = TensorResult("ran", "wrong", None, "the caller's array was changed")
+    return CaseResult(case, tensors, answer.failures, tuple(notes), call, answer, expected)
+
+
+def _tensor(name: str, answer: Answer, again: Answer, expected: np.ndarray, bound: np.ndarray) -> TensorResult:
+    if name not in answer.tensors:
+        phase = "forward" if "forward" in answer.failures else "backward"
+        failure = answer.failures.get(phase)
+        if failure is None:
+            return TensorResult("missing", reason="not returned")
+        if failure.kind == "unjudged":
+            return TensorResult("unjudged", reason=failure.message)
+        return TensorResult("error", reason=describe(failure))
+    result = compare(answer.tensors[name], expected, bound)
+    if not result.failed and not _same(answer.tensors[name], again.tensors.get(name)):
+        return TensorResult("ran", "wrong", None, "a second run on a fresh object gave another answer")
+    return result
+
+
+def _same(first: Any, second: Any) -> bool:
+    return isinstance(second, np.ndarray) and np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
+
+
+def describe(failure: Failure) -> str:
+    """ "raised ValueError: ... (layers.py, line 12: `dx = ...`)" """
+    where = f" ({failure.where}{': `' + failure.source.strip() + '`' if failure.source else ''})" if failure.where else ""
+    said = {"timeout": "gave no answer", "ended": "ended the program", "memory": "needed too much memory"}
+    return f"{said.get(failure.kind, 'raised ' + failure.kind)}{': ' + failure.message if failure.message else ''}{where}"
+
+
+@dataclass
+class Judgement:
+    """Everything that was seen of one subject."""
+
+    subject: Subject
+    results: list[CaseResult]
+    skipped: int  # settings that the subject does not take
+    seconds: float
+
+    @property
+    def failed(self) -> list[CaseResult]:
+        return [result for result in self.results if result.failed]
+
+    @property
+    def tensors(self) -> dict[str, list[TensorResult]]:
+        """The results by tensor, in the order of the reference's tensors."""
+        named: dict[str, list[TensorResult]] = {}
+        for result in self.results:
+            for name, tensor in result.tensors.items():
+                named.setdefault(name, []).append(tensor)
+        return named
+
+    @property
+    def verdict(self) -> str:
+        """right, wrong, error, partial or unjudged: see the table of verdicts in the README."""
+        everything = [tensor for result in self.results for tensor in result.tensors.values()]
+        judged = [tensor for tensor in everything if tensor.status != "unjudged"]
+        if not judged:
+            return "unjudged"
+        if any(tensor.accuracy == "wrong" for tensor in judged):
+            return "wrong"
+        errors = [result for result in self.results if any(t.status == "error" for t in result.tensors.values())]
+        if errors:
+            return "error" if len(errors) == len([r for r in self.results if not r.unjudged]) else "wrong"
+        if any(tensor.status == "missing" for tensor in judged):
+            return "partial"
+        return "right" if len(judged) == len(everything) else "unjudged"
+
+
+def judge(subject: Subject, cases: Sequence[Case] | Iterable[Case], skipped: int = 0, budget: float = np.inf) -> Judgement:
+    """All `cases`, until `budget` seconds are over; what was not run then counts as unjudged."""
+    start = time.monotonic()
+    results = []
+    for case in cases:
+        if time.monotonic() - start > budget:
+            late = TensorResult("unjudged", reason=f"the budget of {budget:g} s ended before it")
+            results.append(CaseResult(case, {"out": late}))
+            continue
+        result = judge_case(subject, case)
+        results.append(result if result.failed else _light(result))
+    return Judgement(subject, results, skipped, time.monotonic() - start)
+
+
+def _light(result: CaseResult) -> CaseResult:
+    """Without its arrays: what passed is not looked at again."""
+    return CaseResult(result.case, result.tensors, result.failures, result.notes)

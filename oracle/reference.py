@@ -1,0 +1,127 @@
+"""Reference: the torch twin with the case's weights, forward and backward in float64, contiguous, on one thread."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from oracle.cases import Case, write
+from oracle.layers import find_spec
+from oracle.subjects import Call
+
+
+class ReferenceError(RuntimeError):
+    """torch itself refuses the case: the fault is the case's, not the subject's."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What torch computes, and the bound of every element; both by tensor name, in float64."""
+
+    tensors: Mapping[str, np.ndarray]
+    bounds: Mapping[str, np.ndarray]
+
+
+def reference(case: Case, call: Call) -> Expected:
+    """`call` in torch. Where the case's integers make every order of operations exact the bound is 0.
+
+    Raises ReferenceError where torch refuses the case.
+    """
+    expected = run_twin(call)
+    if case.exact:
+        bounds = {name: np.zeros(array.shape) for name, array in expected.items()}
+    else:
+        bounds = case.spec.bound(case, _contiguous64(call), expected, run_twin)
+    return Expected(expected, bounds)
+
+
+def run_twin(call: Call) -> dict[str, np.ndarray]:
+    """Outputs, gradients of inputs and parameters, and buffers after the step, by name."""
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _run(call)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise ReferenceError(f"torch refuses {call.spec}: {str(error).splitlines()[0]}") from error
+
+
+def _run(call: Call) -> dict[str, np.ndarray]:
+    module = _twin(call.spec, tuple((name, write(value)) for name, value in call.settings.items()), _Hidden(call.settings))
+    module.train(call.training)
+    parameters = dict(module.named_parameters())
+    for name, parameter in parameters.items():
+        parameter.data = _tensor(call.parameters[name])
+        parameter.grad = None
+    for name, buffer in module.named_buffers():
+        if name in call.buffers:
+            buffer.data = _tensor(call.buffers[name])
+    inputs = {name: _tensor(array) for name, array in call.inputs.items()}
+    for tensor in inputs.values():
+        tensor.requires_grad_(tensor.is_floating_point())
+    outputs = module(*inputs.values())
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    torch.autograd.backward(outputs, [_tensor(array) for array in call.upstream.values()])
+
+    named: dict[str, torch.Tensor | None] = {name[1:]: out for name, out in zip(call.upstream, outputs, strict=True)}
+    named |= {f"d{name}": tensor.grad for name, tensor in inputs.items() if tensor.is_floating_point()}
+    named |= {f"d{name}": parameter.grad for name, parameter in parameters.items()}
+    named |= {name: buffer for name, buffer in module.named_buffers() if name in call.buffers}
+    return {name: tensor.detach().numpy() for name, tensor in named.items() if tensor is not None}
+
+
+class _Hidden:
+    """A companion of a cache key that does not take part in it."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Hidden)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=256)
+def _twin(spec: str, key: tuple, settings: _Hidden) -> torch.nn.Module:
+    """The module, kept because a layer's settings come back with other dtypes, styles and seeds."""
+    declared = find_spec(spec).twin
+    cls = declared(torch) if declared else getattr(torch.nn, spec)
+    return cls(**settings.value).double()
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    dtype = np.float64 if array.dtype.kind == "f" else array.dtype
+    return torch.from_numpy(np.array(array, dtype, order="C"))
+
+
+def _contiguous64(call: Call) -> Call:
+    def convert(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {
+            name: np.array(array, np.float64 if array.dtype.kind == "f" else array.dtype, order="C")
+            for name, array in arrays.items()
+        }
+
+    return Call(call.spec, call.settings, convert(call.inputs), convert(call.parameters), convert(call.buffers),
+                convert(call.upstream), call.training)  # fmt: skip
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread inside, the caller's number of threads after: sums then have one order."""
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
