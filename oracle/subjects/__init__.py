@@ -77,11 +77,13 @@ class Failure:
 @dataclass
 class Answer:
     """What came back: `tensors` by name ("out", "dx", "dweight", buffers after the step by their own name), a Failure
-    for "forward" or "backward" where it raised, and the names of arguments that were changed."""
+    for "forward" or "backward" where it raised, the names of arguments that were changed, and what was converted on
+    the way ("out is a list, taken as an array")."""
 
     tensors: dict[str, Any] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     modified: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Subject(Protocol):
@@ -90,8 +92,11 @@ class Subject(Protocol):
     spec: str  # the layer it claims to be: "Conv2d"
     implements: str  # what it is, for the reader: "conv_forward_naive, conv_backward_naive"
 
-    def takes(self, settings: Mapping[str, Any], training: bool) -> bool:
-        """Whether it offers these settings at all (a convention without dilation cannot be judged on it)."""
+    def takes(
+        self, settings: Mapping[str, Any], training: bool, shapes: Mapping[str, tuple[int, ...]] | None = None
+    ) -> bool:
+        """Whether it offers these settings at all (a convention without dilation cannot be judged on it). `shapes` are
+        the inputs': some courses promise their students sizes that the stride divides."""
         ...
 
     def run(self, call: Call) -> Answer:

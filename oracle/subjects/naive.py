@@ -1,0 +1,109 @@
+"""The loops of scratchnet.naive as subjects: slow, and as near to the formulas as code can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from oracle.subjects import Answer, Call
+from oracle.subjects.attempt import attempt
+from scratchnet.naive import conv, linear, pooling
+
+Gradients = dict[str, Any]
+
+
+def _linear(call: Call) -> tuple[Any, Callable[[], Gradients]]:
+    x, weight, bias = call.inputs["x"], call.parameters["weight"], call.parameters.get("bias")
+
+    def gradients() -> Gradients:
+        return _named(call, linear.linear_gradients(call.upstream["dout"], x, weight))
+
+    return linear.linear(x, weight, bias), gradients
+
+
+def _conv(call: Call) -> tuple[Any, Callable[[], Gradients]]:
+    x, weight, bias = call.inputs["x"], call.parameters["weight"], call.parameters.get("bias")
+    axes, settings = x.ndim - 2, call.settings
+    stride, dilation = (_per_axis(settings[name], axes) for name in ("stride", "dilation"))
+    letters = (stride, _borders(settings["padding"], weight.shape[2:], dilation), dilation, settings["groups"])
+
+    def gradients() -> Gradients:
+        return _named(call, conv.conv_gradients(call.upstream["dout"], x, weight, *letters))
+
+    return conv.conv(x, weight, bias, *letters), gradients
+
+
+def _max_pool(call: Call) -> tuple[Any, Callable[[], Gradients]]:
+    x, settings, axes = call.inputs["x"], call.settings, call.inputs["x"].ndim - 2
+    window, stride, padding = _window(settings, axes)
+    dilation = _per_axis(settings["dilation"], axes)
+    out, place = pooling.max_pool(x, window, stride, padding, dilation, settings["ceil_mode"])
+    return out, lambda: {"dx": pooling.max_pool_gradient(call.upstream["dout"], x, place)}
+
+
+def _avg_pool(call: Call) -> tuple[Any, Callable[[], Gradients]]:
+    x, settings = call.inputs["x"], call.settings
+    letters = _window(settings, x.ndim - 2)
+    divide = (settings["count_include_pad"], settings.get("divisor_override"))
+    out = pooling.avg_pool(x, *letters, settings["ceil_mode"], *divide)
+    return out, lambda: {"dx": pooling.avg_pool_gradient(call.upstream["dout"], x, *letters, *divide)}
+
+
+LOOPS: dict[str, tuple[str, Callable[[Call], tuple[Any, Callable[[], Gradients]]]]] = {
+    "Linear": ("linear, linear_gradients", _linear),
+    **{f"Conv{n}d": ("conv, conv_gradients", _conv) for n in (1, 2, 3)},
+    **{f"MaxPool{n}d": ("max_pool, max_pool_gradient", _max_pool) for n in (1, 2, 3)},
+    **{f"AvgPool{n}d": ("avg_pool, avg_pool_gradient", _avg_pool) for n in (1, 2, 3)},
+}
+
+
+def _named(call: Call, gradients: tuple) -> Gradients:
+    """(dI, dW, dB) by torch's names, without those of parameters that the call does not have."""
+    wanted = {"dx", *(f"d{name}" for name in call.parameters)}
+    return {name: gradient for name, gradient in zip(("dx", "dweight", "dbias"), gradients) if name in wanted}
+
+
+def _per_axis(value: Any, axes: int) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (value,) * axes
+
+
+def _window(settings: Mapping[str, Any], axes: int) -> tuple[tuple[int, ...], ...]:
+    """(Ps, S, P) of a pooling layer; without a stride the windows stand side by side."""
+    stride = settings["kernel_size"] if settings["stride"] is None else settings["stride"]
+    return tuple(_per_axis(value, axes) for value in (settings["kernel_size"], stride, settings["padding"]))
+
+
+def _borders(padding: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[tuple[int, int]]:
+    """(before, after) on each axis; "same" keeps the size, an odd border's extra zero comes after."""
+    if padding == "valid":
+        padding = 0
+    if padding == "same":
+        widths = [d * (f - 1) for f, d in zip(kernel, dilation)]
+        return [(width // 2, width - width // 2) for width in widths]
+    return [(p, p) for p in _per_axis(padding, len(kernel))]
+
+
+class Naive:
+    """The loops of one layer."""
+
+    def __init__(self, spec: str):
+        self.spec = spec
+        names, self._start = LOOPS[spec]
+        self.implements = f"scratchnet.naive: {names}"
+
+    def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
+        return True
+
+    def run(self, call: Call) -> Answer:
+        rest: list[Callable[[], Gradients]] = []
+
+        def forward(given: Call) -> dict[str, Any]:
+            out, gradients = self._start(given)
+            rest.append(gradients)
+            return {"out": out}
+
+        return attempt(call, forward, lambda given: rest[0]())
+
+
+def subjects(specs: Iterable[str]) -> list[Naive]:
+    return [Naive(spec) for spec in specs if spec in LOOPS]

@@ -1,0 +1,68 @@
+"""scratchnet's own layers as subjects. Their names, arguments and parameters are torch's, so nothing needs a table."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+import scratchnet.nn
+from oracle.subjects import Answer, Call
+from oracle.subjects.attempt import attempt
+
+
+class Scratchnet:
+    """One class of scratchnet.nn."""
+
+    def __init__(self, spec: str, layer: type | None = None):
+        self.spec = spec
+        self.implements = f"scratchnet.nn.{spec}"
+        self._layer = layer or getattr(scratchnet.nn, spec)
+        self._arguments = inspect.signature(self._layer).parameters
+
+    def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
+        return all(name in self._arguments for name in settings)
+
+    def run(self, call: Call) -> Answer:
+        state: dict[str, Any] = {}
+
+        def forward(given: Call) -> dict[str, Any]:
+            layer = state["layer"] = self._build(given)
+            outputs = layer(*given.inputs.values())
+            return by_name(given, outputs) | {name: getattr(layer, name) for name in given.buffers}
+
+        def backward(given: Call) -> dict[str, Any]:
+            gradients = state["layer"].backward(*given.upstream.values())
+            return gradients_by_name(given, gradients) | {
+                f"d{name}": parameter.grad for name, parameter in state["layer"].named_parameters()
+            }
+
+        return attempt(call, forward, backward)
+
+    def _build(self, given: Call) -> Any:
+        """A fresh layer that works on the call's own parameter arrays, so that a layer that changes them is seen."""
+        dtype = next((a.dtype for a in given.inputs.values() if a.dtype.kind == "f"), np.dtype(np.float64))
+        with_dtype = {"dtype": dtype} if "dtype" in self._arguments else {}
+        layer = self._layer(**given.settings, **with_dtype)
+        layer.load_state_dict({**given.parameters, **given.buffers})
+        for name, parameter in layer.named_parameters():
+            parameter.data = given.parameters[name]
+        return layer.train(given.training)
+
+
+def by_name(call: Call, outputs: Any) -> dict[str, Any]:
+    """The outputs by the names that their upstream gradients have ("dout" belongs to "out")."""
+    names = [name[1:] for name in call.upstream]
+    return dict(zip(names, outputs if isinstance(outputs, tuple) else (outputs,)))
+
+
+def gradients_by_name(call: Call, gradients: Any) -> dict[str, Any]:
+    """The inputs' gradients, in the inputs' order; None for an input without one."""
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    return {f"d{name}": gradient for name, gradient in zip(call.inputs, gradients)}
+
+
+def subjects(specs: Iterable[str]) -> list[Scratchnet]:
+    return [Scratchnet(spec) for spec in specs if hasattr(scratchnet.nn, spec)]

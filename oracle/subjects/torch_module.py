@@ -1,0 +1,125 @@
+"""A torch.nn.Module as a subject: a class of the user's own, run forward and then backward by autograd (which runs the
+backward of a custom autograd.Function). The only subject that imports torch; the user's module runs in this process.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from oracle.subjects import Answer, Call
+from oracle.subjects.attempt import attempt
+from oracle.subjects.scratchnet import by_name
+
+
+class TorchModule:
+    """`factory` builds the module from torch's constructor arguments.
+
+    args    torch's argument name -> the factory's, where they differ; None: the factory does not take it
+    params  torch's parameter or buffer name -> the module's, where they differ ({"weight": "kernel"})
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        factory: Callable[..., torch.nn.Module],
+        args: Mapping[str, str | None] | None = None,
+        params: Mapping[str, str] | None = None,
+        name: str | None = None,
+    ):
+        self.spec, self._factory = spec, factory
+        self.implements = name or getattr(factory, "__qualname__", repr(factory))
+        self._args, self._params = dict(args or {}), dict(params or {})
+        self._defaults = _defaults(spec)
+        self._offered = _offered(factory)
+
+    def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
+        """Arguments that the factory does not have are left out where they are at torch's default."""
+        return all(self._offers(name) or self._is_default(name, value) for name, value in settings.items())
+
+    def _offers(self, name: str) -> bool:
+        own = self._args.get(name, name)
+        return own is not None and (self._offered is None or own in self._offered)
+
+    def _is_default(self, name: str, value: Any) -> bool:
+        return name in self._defaults and self._defaults[name] == value
+
+    def run(self, call: Call) -> Answer:
+        state: dict[str, Any] = {}
+
+        def forward(given: Call) -> dict[str, Any]:
+            settings = {self._args.get(n) or n: v for n, v in given.settings.items() if self._offers(n)}
+            module = self._factory(**settings)
+            inputs = [_tensor(array) for array in given.inputs.values()]
+            module.to(next((x.dtype for x in inputs if x.is_floating_point()), torch.float64))
+            module.train(given.training)
+            self._load(module, given)
+            for x in inputs:
+                x.requires_grad_(x.is_floating_point())
+            outputs = by_name(given, module(*inputs))
+            state.update(module=module, inputs=dict(zip(given.inputs, inputs)), outputs=outputs)
+            own = dict(module.named_buffers())
+            return _numpy(outputs) | _numpy({name: own.get(self._own(name)) for name in given.buffers})
+
+        def backward(given: Call) -> dict[str, Any]:
+            module, inputs, outputs = state["module"], state["inputs"], state["outputs"]
+            names = [name for name, out in outputs.items() if isinstance(out, torch.Tensor) and out.requires_grad]
+            torch.autograd.backward([outputs[n] for n in names], [_tensor(given.upstream[f"d{n}"]) for n in names])
+            own = dict(module.named_parameters())
+            leaves = inputs | {name: own[self._own(name)] for name in given.parameters}
+            return _numpy({f"d{name}": leaf.grad for name, leaf in leaves.items()})
+
+        return attempt(call, forward, backward)
+
+    def _own(self, name: str) -> str:
+        return self._params.get(name, name)
+
+    def _load(self, module: torch.nn.Module, given: Call) -> None:
+        """Copy the call's parameters and buffers in. Raises ValueError where one is missing or has another shape."""
+        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        for name, array in {**given.parameters, **given.buffers}.items():
+            target = own.get(self._own(name))
+            if target is None:
+                known = ", ".join(own) or "none"
+                raise ValueError(
+                    f"{type(module).__name__} has no parameter {self._own(name)!r} (it has: {known}); "
+                    f'name it with params={{"{name}": ...}}'
+                )
+            if tuple(target.shape) != array.shape:
+                raise ValueError(
+                    f"{type(module).__name__}.{self._own(name)} has shape {tuple(target.shape)}, {array.shape} expected"
+                )
+            with torch.no_grad():
+                target.copy_(_tensor(array))
+
+
+def _offered(factory: Callable) -> set[str] | None:
+    """The names of the factory's arguments; None where it takes any."""
+    parameters = inspect.signature(factory).parameters.values()
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        return None
+    return {p.name for p in parameters}
+
+
+def _defaults(spec: str) -> dict[str, Any]:
+    """The defaults of the torch layer of that name, where there is one."""
+    twin = getattr(torch.nn, spec, None)
+    parameters = inspect.signature(twin).parameters.values() if twin else ()
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    """A tensor on the array's own memory (so that a module that changes its input is seen), or on a copy where torch
+    cannot have it: negative strides, read-only."""
+    if any(stride < 0 for stride in array.strides) or not array.flags.writeable:
+        array = array.copy()
+    return torch.from_numpy(array)
+
+
+def _numpy(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Tensors as arrays; anything else as it is, to be refused by name."""
+    return {name: t.detach().cpu().numpy() if isinstance(t, torch.Tensor) else t for name, t in tensors.items()}
