@@ -1,4 +1,4 @@
-"""Linear and Identity."""
+"""Linear."""
 
 from __future__ import annotations
 

@@ -71,9 +71,7 @@ def _by_group(w: np.ndarray, groups: int) -> np.ndarray:
     return w.reshape(groups, len(w) // groups, int(np.prod(w.shape[1:])))
 
 
-def _columns(
-    xp: np.ndarray, kernel: Sizes, stride: Sizes, dilation: Sizes, out: Sizes, groups: int
-) -> np.ndarray:
+def _columns(xp: np.ndarray, kernel: Sizes, stride: Sizes, dilation: Sizes, out: Sizes, groups: int) -> np.ndarray:
     """im2col: (N, G, C/G * kernel, out positions), one column for each window."""
     n, c = xp.shape[:2]
     taps_each = c // groups * int(np.prod(kernel))
