@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import cycle
-from typing import Any
 
 from oracle.cases import DTYPES, Case, make
 from oracle.layers.spec import LayerSpec, Setting
@@ -19,13 +18,16 @@ _ROUND = (
 )  # fmt: skip
 
 
+Takes = Callable[[Setting], bool]  # whether a subject offers a setting at all
+
+
 @lru_cache(maxsize=None)
 def grid(spec: LayerSpec) -> tuple[Setting, ...]:
     return tuple(spec.grid())
 
 
 def default_cases(
-    spec: LayerSpec, takes: Callable[[dict[str, Any]], bool], count: int = DEFAULT_COUNT, seed: int = 0
+    spec: LayerSpec, takes: Takes = lambda setting: True, count: int = DEFAULT_COUNT, seed: int = 0
 ) -> tuple[list[Case], int]:
     """(cases, number of settings that the subject does not take).
 
@@ -33,7 +35,7 @@ def default_cases(
     the grid, with dtype and style taking turns.
     """
     settings = grid(spec)
-    taken = [setting for setting in settings if takes(spec.complete(setting.args))]
+    taken = [setting for setting in settings if takes(setting)]
     head, rest = taken[:FIRST], taken[FIRST:]
     cases = [make(spec, setting, "float64", style, seed) for setting in head for style in ("integer", "random")]
     room = count - len(cases)
@@ -47,11 +49,10 @@ def default_cases(
     return cases, len(settings) - len(taken)
 
 
-def all_cases(spec: LayerSpec, takes: Callable[[dict[str, Any]], bool] = lambda args: True, seed: int = 0) -> Iterator[Case]:
+def all_cases(spec: LayerSpec, takes: Takes = lambda setting: True, seed: int = 0) -> Iterator[Case]:
     """Every setting x dtype x style that makes sense for the layer."""
-    for setting in grid(spec):
-        if not takes(spec.complete(setting.args)):
-            continue
+    for setting in filter(takes, grid(spec)):
         for dtype in DTYPES:
             for style in ("random", "integer", *spec.styles):
-                yield make(spec, setting, dtype, style, seed)
+                if style != "empty" or min(map(len, setting.shapes.values())) > 1:  # a batch axis that can be empty
+                    yield make(spec, setting, dtype, style, seed)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 
-from oracle.layers import conv, linear
+from oracle.layers import conv, linear, pooling
 from oracle.layers.spec import LayerSpec
 
-SPECS: dict[str, LayerSpec] = {spec.name: spec for family in (linear, conv) for spec in family.SPECS}
-FAMILY: dict[str, str] = {
-    spec.name: family.__name__.rpartition(".")[2] for family in (linear, conv) for spec in family.SPECS
-}
+_FAMILIES = {"linear": linear, "conv": conv, "pooling": pooling}
+
+SPECS: dict[str, LayerSpec] = {spec.name: spec for family in _FAMILIES.values() for spec in family.SPECS}
+FAMILY: dict[str, str] = {spec.name: name for name, family in _FAMILIES.items() for spec in family.SPECS}
 
 
 def find_spec(name: str) -> LayerSpec:

@@ -62,7 +62,7 @@ Draw = Uniform | Integers | Choice
 UPSTREAM_OF_A_LOSS = Choice((2.0, -4.0, 0.5))  # never 1, which would hide a forgotten upstream gradient
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # there is one of each: compared and hashed by identity
 class LayerSpec:
     """One layer.
 
