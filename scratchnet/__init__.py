@@ -1,6 +1,6 @@
 """scratchnet: a neural-network library in plain NumPy, forward and hand-written backward side by side."""
 
-from scratchnet import nn
+from scratchnet import nn, optim
 from scratchnet.nn.module import no_grad
 
-__all__ = ["nn", "no_grad"]
+__all__ = ["nn", "no_grad", "optim"]

@@ -1,0 +1,65 @@
+"""SGD: stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchnet.optim.optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """parameter -= lr * v, where v is the gradient, or with momentum the gradients so far.   torch.optim.SGD
+
+    g = gradient + weight_decay * parameter          (maximize: -gradient)
+    v = momentum * v + (1 - dampening) * g           in the first step v = g
+    parameter -= lr * (g + momentum * v if nesterov else v)
+
+    Raises ValueError for negative settings, and for nesterov without momentum or with dampening.
+    Source: course note, section 5; Sutskever et al. 2013, but as torch lr multiplies v and not g alone.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ):
+        super().__init__(
+            params, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov,
+            maximize=maximize,
+        )  # fmt: skip
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        for name in ("lr", "momentum", "weight_decay"):
+            if not settings[name] >= 0:
+                raise ValueError(f"SGD: {name}={settings[name]}, a number that is not negative expected")
+        if settings["nesterov"] and (settings["momentum"] <= 0 or settings["dampening"] != 0):
+            raise ValueError(
+                f"SGD: nesterov with momentum={settings['momentum']} and dampening={settings['dampening']}; it needs "
+                "momentum > 0 and dampening = 0"
+            )
+
+    def update(self, parameter: np.ndarray, gradient: np.ndarray, state: dict[str, Any], settings: Any) -> None:
+        # A Python float keeps float32 arrays in float32; a NumPy scalar, of a schedule perhaps, would not.
+        lr, momentum, dampening, weight_decay = (
+            float(settings[name]) for name in ("lr", "momentum", "dampening", "weight_decay")
+        )
+        if weight_decay != 0:
+            gradient = gradient + weight_decay * parameter
+        if momentum != 0:
+            v = state.get("momentum_buffer")
+            if v is None:
+                v = state["momentum_buffer"] = np.array(gradient)
+            else:
+                v *= momentum
+                v += (1 - dampening) * gradient
+            gradient = gradient + momentum * v if settings["nesterov"] else v
+        parameter -= lr * gradient
