@@ -8,7 +8,7 @@ from typing import Any
 # Where each public name lives. They are loaded when first asked for, so that `oracle --help` and the worker, which
 # has no torch, need not import torch.
 _HOME = {
-    "check": "oracle.judge",
+    "check": "oracle.checking",
     "assert_matches": "oracle.python_api",
     "parametrize": "oracle.python_api",
     "compare": "oracle.python_api",

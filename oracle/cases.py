@@ -71,7 +71,7 @@ class Case:
     @property
     def exact(self) -> bool:
         """Whether every order of operations must give the same bits."""
-        return self.style in ("integer", "wide", "ties", "strided") and self.spec.exact(self.settings)
+        return self.style in ("integer", "wide", "ties", "kinks", "strided") and self.spec.exact(self.settings)
 
     def with_(self, **changes: Any) -> Case:
         return replace(self, **changes)
@@ -245,6 +245,8 @@ def _style_range(case: Case) -> tuple[Draw, Draw]:
     """
     if case.style in ("random", "large", "offset", "empty"):
         return Uniform(), Uniform()
+    if case.style == "kinks":
+        return Integers(-7, 7), Integers(-9, 9)
     if case.style == "wide":
         return Integers(-1, 1), Integers(-1, 1)
     if case.style == "ties":

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import difflib
+from importlib import import_module
 
-from oracle.layers import conv, linear, pooling
 from oracle.layers.spec import LayerSpec
 
-_FAMILIES = {"linear": linear, "conv": conv, "pooling": pooling}
+# The same names as in scratchnet/ops, naive and nn; each file has its SPECS.
+FAMILIES = (
+    "linear",
+    "conv",
+    "pooling",
+    "activation",
+    "softmax",
+    "shape",
+    "loss",
+)
 
-SPECS: dict[str, LayerSpec] = {spec.name: spec for family in _FAMILIES.values() for spec in family.SPECS}
-FAMILY: dict[str, str] = {spec.name: name for name, family in _FAMILIES.items() for spec in family.SPECS}
+FAMILY: dict[str, str] = {}  # layer -> family
+SPECS: dict[str, LayerSpec] = {}
+for _name in FAMILIES:
+    for _spec in import_module(f"oracle.layers.{_name}").SPECS:
+        SPECS[_spec.name], FAMILY[_spec.name] = _spec, _name
 
 
 def find_spec(name: str) -> LayerSpec:

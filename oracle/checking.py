@@ -1,0 +1,110 @@
+"""`check`: judge everything that a target offers, and report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from oracle.cases import Case
+from oracle.conditions import When, find_when
+from oracle.judge import CaseResult, Judgement, judge, judge_case
+from oracle.layers import find_spec
+from oracle.layers.spec import Setting
+from oracle.reduce import size, smallest
+from oracle.reports.model import Json, file_report, missing_spec, spec_report
+from oracle.selection import DEFAULT_COUNT, all_cases, default_cases
+from oracle.subjects import Subject
+from oracle.subjects.target import open_target
+
+FRESH = 24  # new cases on which a condition is tried before it is printed
+
+Progress = Callable[[str, str, int], None]  # target, layer, number of cases that begin
+
+
+def check(
+    target: str,
+    specs: Sequence[str] = (),
+    convention: str = "auto",
+    cases: int | str = DEFAULT_COUNT,
+    case: Case | None = None,
+    dtype: str | None = None,
+    seed: int = 0,
+    timeout: float = 10.0,
+    budget: float = 300.0,
+    progress: Progress = lambda target, spec, count: None,
+) -> Json:
+    """Judge `target` and return its report (the data of `check --json`).
+
+    target      "scratchnet", "naive", a .py file, a folder, or "package.module[:Name]"
+    specs       only these layers (torch.nn's names)
+    cases       how many cases a layer gets, or "all"
+    case        this one case alone
+    dtype       only cases of this dtype
+    timeout     seconds that one case may take
+    budget      seconds for the whole target; what it does not reach is unjudged
+    Raises TargetError (a ValueError) where the target cannot be opened, ValueError for an unknown layer.
+    """
+    wanted = [find_spec(name).name for name in (specs or ([case.spec.name] if case else ()))]
+    start = time.monotonic()
+    with open_target(target, wanted or None, convention, timeout) as opened:
+        reports = []
+        for subject in opened.subjects:
+            chosen, skipped = _choose(subject, cases, case, dtype, seed)
+            progress(target, subject.spec, len(chosen))
+            left = budget - (time.monotonic() - start)
+            judgement = judge(subject, chosen, skipped, max(left, 0.0))
+            reports.append(_report(judgement, seed))
+        reports += [missing_spec(spec, implements, spec in wanted) for spec, implements in opened.missing]
+        seconds = time.monotonic() - start
+        return file_report(opened.name, opened.convention, opened.isolation, seconds, version("torch"), reports,
+                           opened.problems)  # fmt: skip
+
+
+def takes(subject: Subject, setting: Setting) -> bool:
+    spec = find_spec(subject.spec)
+    return subject.takes(spec.complete(setting.args), True, setting.shapes)
+
+
+def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | None, seed: int) -> tuple[list[Case], int]:
+    spec = find_spec(subject.spec)
+    if case is not None:
+        return [case], 0
+    if cases == "all":
+        chosen, skipped = list(all_cases(spec, lambda setting: takes(subject, setting), seed)), 0
+    else:
+        chosen, skipped = default_cases(spec, lambda setting: takes(subject, setting), int(cases), seed)
+    return [each for each in chosen if dtype in (None, each.dtype)], skipped
+
+
+def _report(judgement: Judgement, seed: int) -> Json:
+    if not judgement.failed:
+        return spec_report(judgement, None, None)
+    return spec_report(judgement, _when(judgement, seed), _smallest(judgement))
+
+
+def _when(judgement: Judgement, seed: int) -> When:
+    subject = judgement.subject
+    failing = [result.case for result in judgement.failed]
+    passing = [result.case for result in judgement.results if not result.failed and not result.unjudged]
+    fresh, _ = default_cases(find_spec(subject.spec), lambda setting: takes(subject, setting), 24 + FRESH, seed + 1000)
+    slow = judgement.seconds / max(len(judgement.results), 1) > 0.1  # then nobody wants to wait for more cases
+    return find_when(failing, passing, lambda case: judge_case(subject, case).failed, () if slow else fresh[24:])
+
+
+def _smallest(judgement: Judgement) -> CaseResult:
+    """The smallest case in which the same tensor fails."""
+    first = min(judgement.failed, key=lambda result: size(result.case))
+    if any(failure.kind in ("timeout", "ended", "memory") for failure in first.failures.values()):
+        return first
+    name = next(name for name, tensor in first.tensors.items() if tensor.failed)
+    kind = first.tensors[name].status
+    seen = {first.case.id: first}
+
+    def fails(case: Case) -> bool:
+        if not judgement.subject.takes(case.settings, case.training, case.shapes):
+            return False
+        result = seen[case.id] = judge_case(judgement.subject, case)
+        return name in result.tensors and result.tensors[name].failed and result.tensors[name].status == kind
+
+    return seen[smallest(first.case, fails).id]

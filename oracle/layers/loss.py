@@ -1,0 +1,150 @@
+"""Losses as the oracle knows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from oracle.bounds import Arrays, Formula, gamma
+from oracle.layers.softmax import Rounding
+from oracle.layers.spec import Args, Draw, Integers, LayerSpec, Setting, Shapes, Tensors, Uniform, expect
+
+if TYPE_CHECKING:
+    from oracle.cases import Case
+    from oracle.subjects import Call
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+# ---- squared errors
+
+
+def _alike(args: Args, shapes: Shapes) -> Tensors:
+    x, target, reduction = shapes["x"], shapes["target"], args.get("reduction", "sum")
+    expect(x == target, f"x has shape {x}, target {target}: they must be the same, nothing is broadcast")
+    expect(reduction in REDUCTIONS, f"reduction={reduction}: one of {', '.join(REDUCTIONS)} expected")
+    return Tensors({"out": x if reduction == "none" else ()})
+
+
+def _squares(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> dict[str, np.ndarray]:
+    """d = x - target has one rounding, d*d and the factor two more each, the sum over m elements m - 1: all terms are
+    positive, so the relative error of out is at most gamma_(m+5), and of each gradient gamma_5."""
+    out, m = expected["out"], call.inputs["x"].size
+    terms = 1 if out.shape else max(m, 1)
+    return {"out": gamma(terms + 5, u) * np.abs(out) + 4 * tiny} | {
+        name: gamma(5, u) * np.abs(expected[name]) + 4 * tiny for name in ("dx", "dtarget")
+    }
+
+
+
+
+def _pair_grid(reductions: tuple[str, ...]) -> Iterator[Setting]:
+    first = [(1,), (2,), (4,), (2, 2), (3, 2), (4, 1), (2, 4), (8,), (2, 3), (4, 4), (5, 2), (2, 2, 2)]
+    more = [(), (7,), (3, 3), (2, 3, 4), (2, 3, 2, 2), (33,), (1, 1), (6, 5), (64, 10)]
+    for reduction in reductions:
+        for shape in first + more:
+            args = {"reduction": reduction} if len(reductions) > 1 else {}
+            yield Setting(args, {"x": shape, "target": shape})
+
+
+# ---- cross entropy
+
+
+def _classes(args: Args, shapes: Shapes) -> Tensors:
+    x, target = shapes["x"], shapes["target"]
+    expect(len(x) >= 1, "x needs an axis of classes")
+    expect(args["reduction"] in REDUCTIONS, f"reduction={args['reduction']}: one of {', '.join(REDUCTIONS)} expected")
+    expect(0 <= args["label_smoothing"] <= 1, f"label_smoothing={args['label_smoothing']}: between 0 and 1 expected")
+    each = x[:1][1:] if len(x) == 1 else (x[0], *x[2:])
+    expect(target in (each, x), f"target has shape {target}: {each} (class numbers) or {x} (probabilities) expected")
+    return Tensors({"out": each if args["reduction"] == "none" else ()})
+
+
+def _cross_entropy(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> dict[str, np.ndarray]:
+    """out = -(sum over n, c of t[n,c] log p[n,c]) / D, with the smoothed target t and D = N, 1 or the targets that are
+    not ignored. log p is off by E (see softmax.Rounding), the sums by gamma of their lengths. Its gradient is
+    dout (p T - t) / D with T = sum of t, and -dout (1 - smoothing) log p / D for a target of probabilities.
+    """
+    x, target, settings = call.inputs["x"], call.inputs["target"], case.settings
+    axis = 0 if x.ndim == 1 else 1
+    r = Rounding.of(x, axis, u)
+    t, divisor, smoothing = _smoothed(x, target, axis, settings)
+    dout = np.abs(call.upstream["dout"])
+    each = np.expand_dims(dout, axis) if settings["reduction"] == "none" else dout
+    count = max(x.size // max(x.shape[axis], 1), 1) if settings["reduction"] != "none" else 1
+    sums = 8 * u + gamma(x.shape[axis], u) + gamma(count, u)
+    error = (t * r.E + sums * t * np.abs(r.log_p)).sum(axis)
+    T = t.sum(axis, keepdims=True)
+    bounds = {
+        "out": (error if settings["reduction"] == "none" else error.sum()) / divisor + 4 * tiny,
+        "dx": each / divisor * (r.p * r.rho * T + sums * (r.p * T + t)) + 4 * tiny * np.maximum(1, each),
+    }
+    if target.dtype.kind == "f":
+        bounds["dtarget"] = each / divisor * (r.E + sums * np.abs(r.log_p)) + 4 * tiny * np.maximum(1, each)
+    return bounds
+
+
+def _smoothed(x: np.ndarray, target: np.ndarray, axis: int, settings: Mapping[str, Any]) -> tuple[np.ndarray, float, float]:
+    """(target as probabilities after smoothing, divisor, smoothing)."""
+    classes, smoothing = x.shape[axis], settings["label_smoothing"]
+    images = max(x.size // max(classes, 1), 1)
+    if target.dtype.kind == "f":
+        t, kept = target, images
+    else:
+        valid = target != settings["ignore_index"]
+        t = np.moveaxis(np.eye(classes)[np.where(valid, target, 0)] * valid[..., None], -1, axis)
+        kept = int(valid.sum())
+    t = t * (1 - smoothing) + smoothing / classes * (1 if target.dtype.kind == "f" else t.sum(axis, keepdims=True))
+    return t, kept if settings["reduction"] == "mean" else 1, smoothing
+
+
+def _class_draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Draw]:
+    x = shapes["x"]
+    classes = x[0] if len(x) == 1 else x[1]
+    target: Draw = Uniform(0, 1) if shapes["target"] == x else Integers(0, max(classes - 1, 0), index=True)
+    values: dict[str, Draw] = {"random": Uniform(-4, 4), "empty": Uniform(-4, 4), "large": Uniform(-500, 500),
+                               "offset": Uniform(1000, 1004)}  # fmt: skip
+    return {"target": target} | ({"x": values[style]} if style in values else {})
+
+
+def _class_grid() -> Iterator[Setting]:
+    first = [(1, 2), (2, 3), (3, 2), (1, 1), (2, 5), (4, 3), (3, 3), (5, 10), (2, 2), (3, 4), (6, 3), (7, 5)]
+    more = [(3,), (2, 3, 4), (2, 4, 3, 2), (64, 10), (1, 100)]
+    for reduction in REDUCTIONS:
+        for smoothing in (0.0, 0.1):
+            for probabilities in (False, True):
+                for shape in first + more:
+                    each = () if len(shape) == 1 else (shape[0], *shape[2:])
+                    args = {"reduction": reduction, "label_smoothing": smoothing}
+                    if not probabilities and smoothing == 0 and len(shape) > 2:
+                        args["ignore_index"] = 1
+                    yield Setting(args, {"x": shape, "target": shape if probabilities else each})
+
+
+SPECS = (
+    LayerSpec("HalfSquaredError", (), {}, _alike, lambda: _pair_grid(("sum",)),
+              Formula(_squares, lambda case: 4 * math.prod(case.shapes["x"])), inputs=("x", "target"),
+              styles=("strided",), twin=lambda torch: _half_squared_error(torch)),
+    LayerSpec("MSELoss", (), {"reduction": "mean"}, _alike, lambda: _pair_grid(REDUCTIONS),
+              Formula(_squares, lambda case: 4 * math.prod(case.shapes["x"])), inputs=("x", "target"),
+              styles=("strided",), exact=lambda args: args["reduction"] != "mean"),
+    LayerSpec("CrossEntropyLoss", (), {"ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}, _classes,
+              _class_grid, Formula(_cross_entropy), inputs=("x", "target"), styles=("large", "offset", "strided"),
+              draws=_class_draws, exact=lambda args: False),
+)  # fmt: skip
+
+
+def _half_squared_error(torch: Any) -> type:
+    """The note's 1/2 (O - Ot)^2, summed; torch has half of it."""
+
+    class HalfSquaredError(torch.nn.MSELoss):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__(reduction="sum")
+
+        def forward(self, x: Any, target: Any) -> Any:
+            return 0.5 * super().forward(x, target)
+
+    return HalfSquaredError

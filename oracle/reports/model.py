@@ -1,0 +1,140 @@
+"""The one report: what was judged, as plain data (`check --json`). Every other report is a function of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from oracle.comparison import TensorResult, worst_accuracy
+from oracle.conditions import When
+from oracle.judge import CaseResult, Judgement
+
+Json = dict[str, Any]
+WRONG = ("wrong", "error", "partial")
+
+NOTES = {
+    "modifies-input": "changes the upstream gradient that it is given; harmless where nobody reads it again",
+}
+
+
+def file_report(target: str, convention: str, isolation: str, seconds: float, torch_version: str,
+                specs: Sequence[Json], problems: Sequence[str] = ()) -> Json:  # fmt: skip
+    """The report of one target."""
+    verdicts = [spec["verdict"] for spec in specs]
+    if any(verdict in WRONG for verdict in verdicts):
+        verdict = "wrong"
+    elif "unjudged" in verdicts or not any(verdict == "right" for verdict in verdicts):
+        verdict = "unjudged"
+    else:
+        verdict = "right"
+    return {
+        "version": 1,
+        "target": target,
+        "convention": convention,
+        "isolation": isolation,
+        "seconds": round(seconds, 3),
+        "torch": torch_version,
+        "verdict": verdict,
+        "strength": {
+            "cases": sum(spec["cases"] for spec in specs),
+            "skipped": sum(spec["skipped"] for spec in specs),
+        },
+        "specs": list(specs),
+        "problems": list(problems),
+    }
+
+
+def missing_spec(spec: str, implements: str, asked_for: bool) -> Json:
+    """A template that nobody filled in. It spoils a file only where the layer was asked for by name."""
+    return _spec(spec, implements, "partial" if asked_for else "missing", "an unfilled template", {}, 0, 0, 0)
+
+
+def unjudged_spec(spec: str, implements: str, reason: str) -> Json:
+    return _spec(spec, implements, "unjudged", reason, {}, 0, 0, 0)
+
+
+def spec_report(judgement: Judgement, when: When | None, smallest: CaseResult | None) -> Json:
+    """One layer of one target."""
+    verdict = judgement.verdict
+    tensors = {name: _tensor(results) for name, results in judgement.tensors.items()}
+    report = _spec(judgement.subject.spec, judgement.subject.implements, verdict, _reason(judgement), tensors,
+                   len(judgement.results), len(judgement.failed), judgement.skipped)  # fmt: skip
+    report["wrong_when"] = None if when is None else str(when)
+    report["right_when"] = None if when is None else when.right
+    report["smallest_case"] = None if smallest is None else smallest.case.id
+    report["message"] = _message(judgement, tensors, when, smallest)
+    ids = dict.fromkeys(note for result in judgement.results for note in result.notes)
+    report["notes"] = [{"id": note, "text": NOTES[note]} for note in ids]
+    return report
+
+
+def _spec(spec: str, implements: str, verdict: str, reason: str | None, tensors: Json, cases: int, failed: int,
+          skipped: int) -> Json:  # fmt: skip
+    return {
+        "spec": spec,
+        "implements": implements,
+        "verdict": verdict,
+        "reason": reason,
+        "cases": cases,
+        "failed": failed,
+        "skipped": skipped,
+        "tensors": tensors,
+        "right_when": None,
+        "wrong_when": None,
+        "smallest_case": None,
+        "message": reason or "",
+        "own_derivative": None,
+        "diagnoses": [],
+        "notes": [],
+    }
+
+
+def _tensor(results: list[TensorResult]) -> Json:
+    """One tensor over all cases: the worst that was seen of it."""
+    judged = [result for result in results if result.status != "unjudged"]
+    failed = [result for result in judged if result.failed]
+    statuses = {result.status for result in judged}
+    status = next((s for s in ("ran", "error", "missing") if s in statuses), "unjudged")
+    worst = [result.worst for result in judged if result.worst is not None]
+    unbounded = [result for result in failed if result.worst is None]
+    return {
+        "status": status,
+        "accuracy": worst_accuracy(judged),
+        "attribution": None,
+        "failed": len(failed),
+        "worst": None if unbounded or not worst else max(worst),
+        "reason": unbounded[0].reason if unbounded else failed[0].reason if failed else None,
+    }
+
+
+def _reason(judgement: Judgement) -> str | None:
+    """Why a layer could not be judged, or what stopped it everywhere."""
+    if judgement.verdict not in ("unjudged", "error"):
+        return None
+    for result in judgement.results:
+        for tensor in result.tensors.values():
+            if tensor.status in ("unjudged", "error"):
+                return tensor.reason
+    return "no case of this layer could be run"
+
+
+def _message(judgement: Judgement, tensors: Json, when: When | None, smallest: CaseResult | None) -> str:
+    """The sentence that a person reads first."""
+    match judgement.verdict:
+        case "right":
+            return "right in every case"
+        case "unjudged":
+            return f"not judged: {_reason(judgement)}"
+        case "partial":
+            absent = [name for name, tensor in tensors.items() if tensor["status"] == "missing"]
+            return f"what is there is right; {', '.join(absent)} missing"
+    wrong = [name for name, tensor in tensors.items() if tensor["failed"]]
+    rate = f"{len(judgement.failed)} of {len(judgement.results)} cases"
+    where = "in every case" if when is None or when.wrong == "always" else f"when {when} ({rate})"
+    if when is not None and when.wrong == "always" and len(judgement.failed) < len(judgement.results):
+        where = f"in {rate}"
+    text = f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong {where}"
+    if smallest is not None:
+        first = next(result for result in smallest.tensors.values() if result.failed)
+        text += f"; in the smallest case: {first.reason}"
+    return text
