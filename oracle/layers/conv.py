@@ -88,8 +88,8 @@ def _conv2d_grid() -> Iterator[Setting]:
         make((3, 4, 1), (3, 2), 2, 1, 1, (7, 5), 2, True),
         make((2, 3, 1), (1, 3), (1, 2), (0, 1), 1, (4, 7), 3, True),
         make((2, 4, 2), 3, 1, 1, 2, (7, 5), 2, True),
-        make((4, 6, 2), (2, 3), (2, 1), (1, 2), (1, 2), (6, 7), 2, True),
-        make((2, 2, 1), 3, 1, "same", 1, (5, 4), 2, False),
+        make((4, 6, 2), (3, 2), (2, 1), (1, 2), (1, 2), (7, 6), 2, True),
+        make((2, 2, 1), (2, 3), 1, "same", 1, (5, 4), 2, False),
     ]
     boundaries = [
         make(channels, k, s, p, d, size, n, True)
@@ -127,7 +127,7 @@ def _conv2d_grid() -> Iterator[Setting]:
 def _other_grid(ndim: int) -> Iterator[Setting]:
     """Conv1d and Conv3d are the same code: their own axes, and a few hundred settings."""
     make = partial(_build, ndim)
-    odd = {1: (2,), 3: (2, 1, 3)}[ndim]
+    odd, tall, deep = {1: ((2,), (3,), (2,)), 3: ((2, 1, 3), (3, 1, 2), (3, 2, 1))}[ndim]
     size = {1: [(1,), (3,), (4,), (5,), (7,), (9,)], 3: [(1, 1, 1), (2, 3, 4), (3, 3, 3), (4, 2, 3), (3, 4, 2)]}[ndim]
     typical = {1: [(7,), (6,), (5,)], 3: [(3, 4, 3), (4, 3, 3), (3, 3, 4)]}[ndim]
     first = [
@@ -139,9 +139,9 @@ def _other_grid(ndim: int) -> Iterator[Setting]:
         make((2, 2, 1), 2, 1, 2, 1, typical[1], 2, True),
         make((3, 3, 1), 3, 3, 0, 1, typical[0], 2, True),
         make((3, 4, 1), odd, 2, 1, 1, typical[0], 2, True),
-        make((2, 3, 1), odd, 1, 0, 1, typical[2], 3, True),
+        make((2, 3, 1), tall, 1, 0, 1, typical[2], 3, True),
         make((2, 4, 2), 2, 1, 1, 2, typical[0], 2, True),
-        make((4, 6, 2), odd, 1, 1, 1, typical[1], 2, True),
+        make((4, 6, 2), deep, 1, 1, (2,) * ndim, typical[1], 2, True) or make((4, 6, 2), deep, 1, 2, (2,) * ndim, typical[1], 2, True),
         make((2, 2, 1), 3, 1, "same", 1, typical[2], 2, False),
     ]
     axes = {
