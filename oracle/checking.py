@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from oracle.cases import Case
-from oracle.conditions import When, find_when
-from oracle.judge import CaseResult, Judgement, judge, judge_case
+from oracle.findings import Findings, investigate
+from oracle.judge import Judgement, judge
 from oracle.layers import find_spec
 from oracle.layers.spec import Setting
-from oracle.reduce import size, smallest
 from oracle.reports.model import Json, file_report, missing_spec, spec_report
-from oracle.selection import DEFAULT_COUNT, all_cases, default_cases
+from oracle.selection import DEFAULT_COUNT, FIRST, all_cases, default_cases
 from oracle.subjects import Subject
 from oracle.subjects.target import open_target
 
@@ -79,32 +78,7 @@ def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | 
 
 def _report(judgement: Judgement, seed: int) -> Json:
     if not judgement.failed:
-        return spec_report(judgement, None, None)
-    return spec_report(judgement, _when(judgement, seed), _smallest(judgement))
-
-
-def _when(judgement: Judgement, seed: int) -> When:
-    subject = judgement.subject
-    failing = [result.case for result in judgement.failed]
-    passing = [result.case for result in judgement.results if not result.failed and not result.unjudged]
-    fresh, _ = default_cases(find_spec(subject.spec), lambda setting: takes(subject, setting), 24 + FRESH, seed + 1000)
-    slow = judgement.seconds / max(len(judgement.results), 1) > 0.1  # then nobody wants to wait for more cases
-    return find_when(failing, passing, lambda case: judge_case(subject, case).failed, () if slow else fresh[24:])
-
-
-def _smallest(judgement: Judgement) -> CaseResult:
-    """The smallest case in which the same tensor fails."""
-    first = min(judgement.failed, key=lambda result: size(result.case))
-    if any(failure.kind in ("timeout", "ended", "memory") for failure in first.failures.values()):
-        return first
-    name = next(name for name, tensor in first.tensors.items() if tensor.failed)
-    kind = first.tensors[name].status
-    seen = {first.case.id: first}
-
-    def fails(case: Case) -> bool:
-        if not judgement.subject.takes(case.settings, case.training, case.shapes):
-            return False
-        result = seen[case.id] = judge_case(judgement.subject, case)
-        return name in result.tensors and result.tensors[name].failed and result.tensors[name].status == kind
-
-    return seen[smallest(first.case, fails).id]
+        return spec_report(judgement, Findings())
+    fresh, _ = default_cases(find_spec(judgement.subject.spec), lambda setting: takes(judgement.subject, setting),
+                             2 * FIRST + FRESH, seed + 1000)  # fmt: skip
+    return spec_report(*investigate(judgement, fresh))

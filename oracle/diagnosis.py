@@ -158,7 +158,7 @@ def _told_apart(evidence: Evidence, best: list[Variant], case: Case, judge_again
     first = answers[0]
     if all(_equal(first, other) for other in answers[1:]):
         return best
-    seen = _seen(judge_again(case), evidence.tensor)
+    seen = seen_in(judge_again(case), evidence.tensor)
     if seen is None:
         return best
     return [variant for variant in best if evidence.agrees(variant, seen) is not False] or best
@@ -211,7 +211,7 @@ def _composed(evidence: Evidence, singles: list[Variant]) -> Diagnosis | None:
 def _failing(judgement: Judgement, tensor: str) -> Iterator[Seen]:
     for result in judgement.failed:
         if tensor in result.tensors and result.tensors[tensor].accuracy == "wrong":
-            seen = _seen(result, tensor)
+            seen = seen_in(result, tensor)
             if seen is not None:
                 yield seen
 
@@ -226,7 +226,7 @@ def _passing(judgement: Judgement, tensor: str, judge_again: Callable[[Case], Ca
             yield Seen(result.case, call, value, value, expected.bounds[tensor])
 
 
-def _seen(result: CaseResult, tensor: str) -> Seen | None:
+def seen_in(result: CaseResult, tensor: str) -> Seen | None:
     if result.answer is None or result.expected is None or result.call is None:
         return None
     actual = result.answer.tensors.get(tensor)

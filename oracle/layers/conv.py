@@ -127,7 +127,7 @@ def _conv2d_grid() -> Iterator[Setting]:
 def _other_grid(ndim: int) -> Iterator[Setting]:
     """Conv1d and Conv3d are the same code: their own axes, and a few hundred settings."""
     make = partial(_build, ndim)
-    odd, tall, deep = {1: ((2,), (3,), (2,)), 3: ((2, 1, 3), (3, 1, 2), (3, 2, 1))}[ndim]
+    odd, tall, deep = {1: ((2,), (3,), (2,)), 3: ((2, 1, 3), (3, 1, 2), (1, 2, 3))}[ndim]
     size = {1: [(1,), (3,), (4,), (5,), (7,), (9,)], 3: [(1, 1, 1), (2, 3, 4), (3, 3, 3), (4, 2, 3), (3, 4, 2)]}[ndim]
     typical = {1: [(7,), (6,), (5,)], 3: [(3, 4, 3), (4, 3, 3), (3, 3, 4)]}[ndim]
     first = [
@@ -142,7 +142,7 @@ def _other_grid(ndim: int) -> Iterator[Setting]:
         make((2, 3, 1), tall, 1, 0, 1, typical[2], 3, True),
         make((2, 4, 2), 2, 1, 1, 2, typical[0], 2, True),
         make((4, 6, 2), deep, 1, 1, (2,) * ndim, typical[1], 2, True) or make((4, 6, 2), deep, 1, 2, (2,) * ndim, typical[1], 2, True),
-        make((2, 2, 1), 3, 1, "same", 1, typical[2], 2, False),
+        make((2, 2, 1), {1: 3, 3: (3, 2, 1)}[ndim], 1, "same", 1, typical[2], 2, False),
     ]
     axes = {
         "k": [1, 2, 3, odd],

@@ -29,7 +29,7 @@ class NotThere(ValueError):
     """An edit's text does not stand in the kernel: the edits of two mistakes touch the same line."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mistake:
     """One way to get a layer wrong.
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from oracle.comparison import TensorResult, worst_accuracy
-from oracle.conditions import When
-from oracle.judge import CaseResult, Judgement
+from oracle.findings import Findings
+from oracle.judge import Judgement
 
 Json = dict[str, Any]
 WRONG = ("wrong", "error", "partial")
@@ -53,18 +53,38 @@ def unjudged_spec(spec: str, implements: str, reason: str) -> Json:
     return _spec(spec, implements, "unjudged", reason, {}, 0, 0, 0)
 
 
-def spec_report(judgement: Judgement, when: When | None, smallest: CaseResult | None) -> Json:
+def spec_report(judgement: Judgement, findings: Findings) -> Json:
     """One layer of one target."""
-    verdict = judgement.verdict
     tensors = {name: _tensor(results) for name, results in judgement.tensors.items()}
-    report = _spec(judgement.subject.spec, judgement.subject.implements, verdict, _reason(judgement), tensors,
+    for name, mistake in findings.excused.items():
+        tensors[name]["attribution"] = f"convention:{mistake.id}"
+    for name, found in findings.diagnoses.items():
+        tensors[name]["attribution"] = "mistake:" + "+".join(mistake.id for mistake in found.mistakes)
+    report = _spec(judgement.subject.spec, judgement.subject.implements, judgement.verdict, _reason(judgement), tensors,
                    len(judgement.results), len(judgement.failed), judgement.skipped)  # fmt: skip
+    when, smallest = findings.when, findings.smallest
     report["wrong_when"] = None if when is None else str(when)
     report["right_when"] = None if when is None else when.right
     report["smallest_case"] = None if smallest is None else smallest.case.id
-    report["message"] = _message(judgement, tensors, when, smallest)
+    report["message"] = _message(judgement, tensors, findings)
+    report["diagnoses"] = [
+        {
+            "mistake": mistake.id,
+            "tensor": found.tensor,
+            "explains": found.explains,
+            "of": found.of,
+            "hint": mistake.hint,
+            "fix": mistake.fix,
+        }
+        for found in findings.diagnoses.values()
+        for mistake in found.mistakes
+    ]
     ids = dict.fromkeys(note for result in judgement.results for note in result.notes)
     report["notes"] = [{"id": note, "text": NOTES[note]} for note in ids]
+    report["notes"] += [
+        {"id": mistake.id, "text": f"{name} differs from torch by a convention: {mistake.hint}"}
+        for name, mistake in findings.excused.items()
+    ]
     return report
 
 
@@ -118,7 +138,7 @@ def _reason(judgement: Judgement) -> str | None:
     return "no case of this layer could be run"
 
 
-def _message(judgement: Judgement, tensors: Json, when: When | None, smallest: CaseResult | None) -> str:
+def _message(judgement: Judgement, tensors: Json, findings: Findings) -> str:
     """The sentence that a person reads first."""
     match judgement.verdict:
         case "right":
@@ -129,12 +149,19 @@ def _message(judgement: Judgement, tensors: Json, when: When | None, smallest: C
             absent = [name for name, tensor in tensors.items() if tensor["status"] == "missing"]
             return f"what is there is right; {', '.join(absent)} missing"
     wrong = [name for name, tensor in tensors.items() if tensor["failed"]]
-    rate = f"{len(judgement.failed)} of {len(judgement.results)} cases"
-    where = "in every case" if when is None or when.wrong == "always" else f"when {when} ({rate})"
-    if when is not None and when.wrong == "always" and len(judgement.failed) < len(judgement.results):
-        where = f"in {rate}"
-    text = f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong {where}"
-    if smallest is not None:
-        first = next(result for result in smallest.tensors.values() if result.failed)
+    text = f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong {_where(judgement, findings)}"
+    if findings.smallest is not None:
+        first = next(result for result in findings.smallest.tensors.values() if result.failed)
         text += f"; in the smallest case: {first.reason}"
     return text
+
+
+def _where(judgement: Judgement, findings: Findings) -> str:
+    """ "when padding = 0 (31 of 120 cases)" """
+    failed, judged = len(judgement.failed), len(judgement.results)
+    rate = f"{failed} of {judged} cases"
+    if findings.when is None or findings.when.wrong == "always":
+        return "in every case" if failed == judged else f"in {rate}"
+    if findings.when.is_exact:
+        return f"when {findings.when.wrong} ({rate})"
+    return f"{findings.when} ({rate})"

@@ -41,6 +41,9 @@ def _headline(report: Json) -> Text:
 def _print_story(spec: Json, target: str, console: Console) -> None:
     console.print()
     console.print(Text.assemble((spec["spec"], "bold"), f" ({spec['implements']}): ", (spec["message"], "red")))
+    for found in spec["diagnoses"]:
+        console.print(Text.assemble("  ", (f"{found['tensor']}: {found['mistake']}", "bold"), f": {found['hint']}"))
+        console.print(Text.assemble("    write: ", (found["fix"], "green")))
     if spec["smallest_case"]:
         console.print(f"  smallest failing case: {spec['smallest_case']}", markup=False, highlight=False, soft_wrap=True)
         console.print(f'  replay: oracle check {target} --case "{spec["smallest_case"]}"', markup=False, highlight=False,

@@ -91,6 +91,7 @@ class Subject(Protocol):
 
     spec: str  # the layer it claims to be: "Conv2d"
     implements: str  # what it is, for the reader: "conv_forward_naive, conv_backward_naive"
+    conventions: tuple[str, ...]  # ids of differences from torch that its course prescribes: never wrong
 
     def takes(
         self, settings: Mapping[str, Any], training: bool, shapes: Mapping[str, tuple[int, ...]] | None = None

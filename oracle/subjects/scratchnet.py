@@ -16,6 +16,8 @@ from oracle.subjects.attempt import attempt
 class Scratchnet:
     """One class of scratchnet.nn."""
 
+    conventions: tuple[str, ...] = ()
+
     def __init__(self, spec: str, layer: type | None = None):
         self.spec = spec
         self.implements = f"scratchnet.nn.{spec}"

@@ -1,0 +1,122 @@
+"""What there is to say about a layer that fails: the mistake, the condition, the smallest case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from oracle.cases import Case
+from oracle.comparison import TensorResult
+from oracle.conditions import When, facts, find_when
+from oracle.diagnosis import Diagnosis, diagnose, matches, seen_in
+from oracle.judge import CaseResult, Judgement, judge_case
+from oracle.mistakes import by_layer
+from oracle.mistakes.kernel import Mistake
+from oracle.reduce import size, smallest
+
+SLOW = 0.1  # seconds a case: nobody wants to wait for many more of them
+
+
+@dataclass(frozen=True)
+class Findings:
+    """when        the condition under which it fails
+    smallest    the smallest case in which the same tensor fails for the same reason
+    diagnoses   what explains a wrong tensor, by tensor
+    excused     conventions of the subject's course that explain a difference from torch, by tensor
+    """
+
+    when: When | None = None
+    smallest: CaseResult | None = None
+    diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
+    excused: dict[str, Mistake] = field(default_factory=dict)
+
+
+def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement, Findings]:
+    """(the judgement without what a convention excuses, the findings). `fresh` are cases that have not been run: a
+    condition is tried on them before it is printed, and mistakes that explain the same are told apart by them."""
+    subject = judgement.subject
+    slow = judgement.seconds / max(len(judgement.results), 1) > SLOW
+    known: dict[str, CaseResult] = {}
+
+    def judged(case: Case) -> CaseResult:
+        if case.id not in known:
+            known[case.id] = judge_case(subject, case)
+        return known[case.id]
+
+    diagnoses, excused = {}, {}
+    for tensor in _wrong_tensors(judgement):
+        found = diagnose(judgement, tensor, judged, () if slow else fresh)
+        if found is None:
+            continue
+        if all(mistake.id in subject.conventions for mistake in found.mistakes):
+            judgement = _excuse(judgement, found)
+            excused[tensor] = found.mistakes[0]
+        if tensor in _wrong_tensors(judgement):
+            diagnoses[tensor] = found
+    if not judgement.failed:
+        return judgement, Findings(excused=excused)
+    when = _when(judgement, diagnoses, judged, () if slow else fresh)
+    return judgement, Findings(when, _smallest(judgement, diagnoses, judged, slow), diagnoses, excused)
+
+
+def _wrong_tensors(judgement: Judgement) -> list[str]:
+    return [name for name, results in judgement.tensors.items() if any(result.failed for result in results)]
+
+
+def _excuse(judgement: Judgement, found: Diagnosis) -> Judgement:
+    """The failures of the tensor that are exactly the convention's are none."""
+    family = by_layer()[judgement.subject.spec]
+    results = []
+    for result in judgement.results:
+        seen = seen_in(result, found.tensor) if result.failed else None
+        if seen is not None:
+            for variant in found.variants:
+                value = family.compute(found.tensor, variant.edits, seen.call)
+                if value is not None and matches(seen.actual, value, seen.expected, seen.bound):
+                    tensors = result.tensors | {found.tensor: TensorResult("ran", "rounding", 0.0)}
+                    result = replace(result, tensors=tensors)
+                    break
+        results.append(result)
+    return replace(judgement, results=results)
+
+
+def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: Sequence[Case]) -> When:
+    """The mistake's own condition where it is met by exactly the failing cases, else the simplest that is found."""
+    failing = [result.case for result in judgement.failed]
+    passing = [result.case for result in judgement.results if not result.failed and not result.unjudged]
+    mistakes = {mistake for found in diagnoses.values() for mistake in found.mistakes}
+    if len(mistakes) == 1 and set(diagnoses) == set(_wrong_tensors(judgement)):
+        mistake = mistakes.pop()
+        if all(mistake.shows(facts(case)) for case in failing) and not any(mistake.shows(facts(case)) for case in passing):
+            return When(mistake.when, None, lambda case: mistake.shows(facts(case)), (len(failing), len(failing)))
+    return find_when(failing, passing, lambda case: judged(case).failed, fresh)
+
+
+def _smallest(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, slow: bool) -> CaseResult:
+    """The smallest case in which the same tensor fails in the same way: with the same mistake, where one is known."""
+    family = by_layer().get(judgement.subject.spec)
+    first = min(judgement.failed, key=lambda result: (_is_error(result), size(result.case)))
+    if slow or any(failure.kind in ("timeout", "ended", "memory") for failure in first.failures.values()):
+        return first
+    name = next((name for name in diagnoses if first.tensors[name].failed), None) or next(
+        name for name, tensor in first.tensors.items() if tensor.failed
+    )
+    status, found = first.tensors[name].status, diagnoses.get(name)
+
+    def fails(case: Case) -> bool:
+        if not judgement.subject.takes(case.settings, case.training, case.shapes):
+            return False
+        result = judged(case)
+        if name not in result.tensors or not result.tensors[name].failed or result.tensors[name].status != status:
+            return False
+        seen = seen_in(result, name)
+        if found is None or family is None or seen is None:
+            return True
+        values = (family.compute(name, variant.edits, seen.call) for variant in found.variants)
+        return any(value is not None and matches(seen.actual, value, seen.expected, seen.bound) for value in values)
+
+    return judged(smallest(first.case, fails))
+
+
+def _is_error(result: CaseResult) -> bool:
+    return all(tensor.status == "error" for tensor in result.tensors.values() if tensor.failed)
