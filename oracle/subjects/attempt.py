@@ -26,9 +26,11 @@ def attempt(
     forward: Callable[[Call], Named],
     backward: Callable[[Call], Named] | None,
     locate: Locate | None = None,
+    after_forward: Callable[[Answer], None] | None = None,
 ) -> Answer:
     """Run `forward`, then `backward`, on copies of the call's arrays. Both give tensors by name, None for what the
-    subject does not compute. `backward` is None for a subject without one."""
+    subject does not compute. `backward` is None for a subject without one. `after_forward` sees what there is before
+    the backward starts, which may never end."""
     given = call.copy()
     answer = Answer()
     for phase, step in (("forward", forward), ("backward", backward)):
@@ -42,6 +44,8 @@ def attempt(
         except BaseException as error:  # SystemExit too: sys.exit() of the code under test is its answer
             answer.failures[phase] = failure(error, locate or _outside)
             break
+        if phase == "forward" and after_forward is not None:
+            after_forward(answer)
     answer.modified = changed(call.arrays(), given.arrays())
     return answer
 

@@ -10,6 +10,7 @@ from oracle.subjects.attempt import attempt
 from scratchnet.naive import conv, linear, pooling
 
 Gradients = dict[str, Any]
+Sizes = tuple[int, ...]
 
 
 def _linear(call: Call) -> tuple[Any, Callable[[], Gradients]]:
@@ -43,10 +44,10 @@ def _max_pool(call: Call) -> tuple[Any, Callable[[], Gradients]]:
 
 def _avg_pool(call: Call) -> tuple[Any, Callable[[], Gradients]]:
     x, settings = call.inputs["x"], call.settings
-    letters = _window(settings, x.ndim - 2)
+    Ps, S, P = _window(settings, x.ndim - 2)
     divide = (settings["count_include_pad"], settings.get("divisor_override"))
-    out = pooling.avg_pool(x, *letters, settings["ceil_mode"], *divide)
-    return out, lambda: {"dx": pooling.avg_pool_gradient(call.upstream["dout"], x, *letters, *divide)}
+    out = pooling.avg_pool(x, Ps, S, P, settings["ceil_mode"], *divide)
+    return out, lambda: {"dx": pooling.avg_pool_gradient(call.upstream["dout"], x, Ps, S, P, *divide)}
 
 
 LOOPS: dict[str, tuple[str, Callable[[Call], tuple[Any, Callable[[], Gradients]]]]] = {
@@ -63,14 +64,14 @@ def _named(call: Call, gradients: tuple) -> Gradients:
     return {name: gradient for name, gradient in zip(("dx", "dweight", "dbias"), gradients) if name in wanted}
 
 
-def _per_axis(value: Any, axes: int) -> tuple[int, ...]:
+def _per_axis(value: Any, axes: int) -> Sizes:
     return value if isinstance(value, tuple) else (value,) * axes
 
 
-def _window(settings: Mapping[str, Any], axes: int) -> tuple[tuple[int, ...], ...]:
+def _window(settings: Mapping[str, Any], axes: int) -> tuple[Sizes, Sizes, Sizes]:
     """(Ps, S, P) of a pooling layer; without a stride the windows stand side by side."""
     stride = settings["kernel_size"] if settings["stride"] is None else settings["stride"]
-    return tuple(_per_axis(value, axes) for value in (settings["kernel_size"], stride, settings["padding"]))
+    return _per_axis(settings["kernel_size"], axes), _per_axis(stride, axes), _per_axis(settings["padding"], axes)
 
 
 def _borders(padding: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -85,6 +86,8 @@ def _borders(padding: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -
 
 class Naive:
     """The loops of one layer."""
+
+    conventions: tuple[str, ...] = ()
 
     def __init__(self, spec: str):
         self.spec = spec

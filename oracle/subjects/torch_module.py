@@ -23,6 +23,8 @@ class TorchModule:
     params  torch's parameter or buffer name -> the module's, where they differ ({"weight": "kernel"})
     """
 
+    conventions: tuple[str, ...] = ()
+
     def __init__(
         self,
         spec: str,
@@ -32,7 +34,7 @@ class TorchModule:
         name: str | None = None,
     ):
         self.spec, self._factory = spec, factory
-        self.implements = name or getattr(factory, "__qualname__", repr(factory))
+        self.implements: str = name or getattr(factory, "__qualname__", None) or repr(factory)
         self._args, self._params = dict(args or {}), dict(params or {})
         self._defaults = _defaults(spec)
         self._offered = _offered(factory)

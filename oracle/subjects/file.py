@@ -1,0 +1,170 @@
+"""Someone's file: its worker processes, and the layers in it as subjects. What a worker sends back is not trusted."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oracle.subjects import Answer, Call, Failure
+from oracle.subjects.binding import Binding
+from oracle.subjects.plan import Plan
+from oracle.subjects.reading import decoded
+from oracle.worker.client import ForkServer, Worker, WorkerEnded
+from oracle.worker.protocol import LISTING, TO_GRADER, ProtocolError, strides_of
+
+_LINE = re.compile(r"([^\0]{1,100}), line (\d{1,7})")
+_NUMPYS = {"LinAlgError", "AxisError", "UFuncTypeError", "_UFuncNoLoopError", "_UFuncBinaryResolutionError"}
+_OWN_KINDS = {"ended", "memory"}
+
+
+class File:
+    """One Python file, read once. `fork` gives a worker process that has run it."""
+
+    def __init__(self, path: Path, timeout: float):
+        self.path, self.timeout = path, timeout
+        self.source = path.read_bytes()
+        self.text = decoded(self.source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an escape such as "\\d" in someone's file is not our news
+            self.tree = ast.parse(self.text, str(path))
+        self._server = ForkServer()
+        top, self._packages, parts = path.parent, {}, [path.stem]
+        while (top / "__init__.py").is_file() and top != top.parent:
+            parts.insert(0, top.name)
+            top = top.parent
+        for count in range(1, len(parts)):
+            self._packages[".".join(parts[:count])] = str(top.joinpath(*parts[:count]))
+        if parts[0] in sys.stdlib_module_names | {"numpy", "oracle"}:  # a file called random.py is not the library's
+            parts[0] = f"submission_{parts[0]}"
+        self._module = ".".join(parts)
+        self._roots = list(dict.fromkeys((str(top), str(path.parent))))
+
+    def fork(self) -> tuple[Worker, dict[str, Any]]:
+        """(a worker, what the file defines). Raises WorkerEnded with the reason where it cannot be run."""
+        worker = Worker(self._server)
+        text = {"do": "load", "path": str(self.path), "module": self._module, "packages": self._packages,
+                "roots": self._roots, "folder": worker.folder.name}  # fmt: skip
+        source = np.frombuffer(self.source, np.uint8)
+        said, _, failure = worker.request(text, {"source": source}, self.timeout, LISTING)
+        if failure is None and "defines" not in said:
+            failure = self.failures(said).get("load", _GARBLED)
+        if failure is not None:
+            worker.close()
+            raise WorkerEnded(failure)
+        return worker, said["defines"]
+
+    def failures(self, said: Mapping[str, Any]) -> dict[str, Failure]:
+        """The failures that a worker reports: exception types only if they are known, lines only if they are this
+        file's, and as they stand in the grader's own copy of it."""
+        found = {}
+        reported = said.get("failures")
+        for phase, entry in reported.items() if isinstance(reported, dict) else ():
+            if phase not in ("load", "forward", "backward") or not _strings(entry, 3):
+                continue
+            kind, message, place = entry
+            known = isinstance(getattr(builtins, kind, None), type) or kind in _NUMPYS or kind in _OWN_KINDS
+            found[phase] = Failure(kind if known else "Exception", printable(message), *self._line(place))
+        return found
+
+    def _line(self, place: str) -> tuple[str, str]:
+        """(where, source) of "layers.py, line 12"."""
+        match = _LINE.fullmatch(place)
+        if match is None:
+            return "", ""
+        name, number = match[1], int(match[2])
+        lines = self.text.splitlines() if name == self.path.name else self._neighbour(name)
+        return (place, lines[number - 1].strip()) if 1 <= number <= len(lines) else ("", "")
+
+    def _neighbour(self, name: str) -> list[str]:
+        """The lines of another file below the submission's folders."""
+        for root in map(Path, self._roots):
+            path = (root / name).resolve()
+            if path.suffix == ".py" and path.is_relative_to(root.resolve()) and path.is_file():
+                try:
+                    return decoded(path.read_bytes()).splitlines()
+                except (SyntaxError, OSError):
+                    break
+        return []
+
+    def close(self) -> None:
+        self._server.close()
+
+
+class Session:
+    """A worker of a file that is started again after its end."""
+
+    def __init__(self, file: File):
+        self._file = file
+        self._worker: Worker | None = None
+
+    def run(self, plan: Plan, arrays: Mapping[str, np.ndarray], look: bool = False) -> tuple[Answer, dict[str, Any]]:
+        """(the answer in the file's own layout, what a trial run saw)."""
+        strides = {name: strides for name, array in arrays.items() if (strides := strides_of(array)) is not None}
+        text = {"do": "look" if look else "run", "plan": plan.to_json(), "strides": strides}
+        try:
+            if self._worker is None or not self._worker.alive:
+                self._worker, _ = self._file.fork()
+        except WorkerEnded as error:
+            return Answer(failures={"forward": error.failure}), {}
+        said, tensors, failure = self._worker.request(text, arrays, self._file.timeout, LISTING if look else TO_GRADER)
+        if failure is not None:
+            return Answer(tensors, {"backward" if tensors else "forward": failure}), {}
+        modified, notes, seen = said.get("modified"), said.get("notes"), said.get("seen")
+        return Answer(
+            tensors,
+            self._file.failures(said),
+            tuple(name for name in arrays if name in modified) if isinstance(modified, list) else (),
+            tuple(map(printable, notes)) if notes and _strings(notes) else (),
+        ), seen if isinstance(seen, dict) else {}
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+        self._worker = None
+
+
+class FileSubject:
+    """One layer of a file, run in a worker of its own."""
+
+    isolation = "L0"
+    # What no course tests and many text books teach in another way than torch: a note, never wrong.
+    conventions: tuple[str, ...] = (
+        "ties-all", "ties-shared", "ties-last", "relu-gradient-at-zero", "half-missing", "half-extra",
+        "biased-running-variance", "dropout-p-is-keep",
+    )  # fmt: skip
+
+    def __init__(self, binding: Binding, session: Session):
+        self.spec, self.implements = binding.spec, binding.implements
+        self.binding, self._session = binding, session
+
+    def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
+        return self.binding.takes(settings, shapes)
+
+    def run(self, call: Call) -> Answer:
+        try:
+            answer, _ = self._session.run(self.binding.plan_for(call), self.binding.arrays_for(call))
+        except ProtocolError as error:  # the case itself is too large to be sent
+            return Answer(failures={"forward": Failure("unjudged", str(error))})
+        return self.binding.answer_for(call, answer)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+_GARBLED = Failure("protocol", "the code under test wrote to the grader's channel")
+
+
+def printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _strings(value: Any, count: int | None = None) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value) and count in (None, len(value))

@@ -1,0 +1,85 @@
+"""The submission inside of the worker: its file run as a module, its folder importable, its names listed."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+
+class Submission:
+    """One file.
+
+    module    its dotted name, so that relative imports find its neighbours ("cs231n.layers")
+    packages  dotted name -> folder of the packages around it; they are made without running their __init__
+    roots     folders on the import path: after the standard library, so that a submission's random.py cannot hide it
+    """
+
+    def __init__(self, path: str, module: str, packages: Mapping[str, str], roots: Sequence[str]):
+        self._path, self._folder = path, os.path.dirname(path)
+        self._roots = [*roots]
+        sys.path += roots
+        for name, folder in packages.items():
+            sys.modules[name] = package = ModuleType(name)
+            package.__path__ = [folder]
+        self._module = ModuleType(module)
+        self._module.__file__ = path
+        self._module.__package__ = module.rpartition(".")[0]
+        sys.modules[module] = self._module
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        return self._module.__dict__
+
+    def run(self, source: bytes) -> None:
+        """All of its statements. Whatever they raise goes through."""
+        exec(compile(source, self._path, "exec"), self.namespace)
+
+    def locate(self, path: str) -> str | None:
+        """The name of one of the submission's files, from its folder or the import path; None for any other file."""
+        for folder in (self._folder, *self._roots):
+            if path.startswith(folder + os.sep):
+                return path[len(folder) + 1 :]
+        return None
+
+    def defines(self) -> dict[str, Any]:
+        """Its own functions and classes with the names of their arguments, imported ones of its folder included."""
+        names = list(self.namespace.items())
+        return {
+            "functions": {
+                name: arguments(value) for name, value in names if inspect.isfunction(value) and self._own(value)
+            },
+            "classes": {
+                name: {method: arguments(function) for method, function in _methods(value)}
+                for name, value in names
+                if isinstance(value, type) and self._own_class(value)
+            },
+        }
+
+    def _own(self, function: Callable) -> bool:
+        return self.locate(function.__code__.co_filename) is not None
+
+    def _own_class(self, cls: type) -> bool:
+        return any(self._own(function) for _, function in _methods(cls))
+
+
+def _methods(cls: type) -> Iterator[tuple[str, Callable]]:
+    for name in dir(cls):
+        function = inspect.getattr_static(cls, name)
+        if inspect.isfunction(function):
+            yield name, function
+
+
+def arguments(function: Callable) -> list[tuple[str, bool]]:
+    """(name, whether it must be given); "*" or "**" alone for those that take any."""
+    code, defaults = function.__code__, len(function.__defaults__ or ())
+    count = code.co_argcount
+    found = [(name, place < count - defaults) for place, name in enumerate(code.co_varnames[:count])]
+    required = function.__kwdefaults__ or {}
+    keywords = code.co_varnames[count : count + code.co_kwonlyargcount]
+    found += [(name, name not in required) for name in keywords]
+    found += [("*", False)] * bool(code.co_flags & inspect.CO_VARARGS)
+    return found + [("**", False)] * bool(code.co_flags & inspect.CO_VARKEYWORDS)
