@@ -48,13 +48,13 @@ class ConvExplanation(Explanation):
         first, terms = self._first(k), self.bias(k)
         for c in range(self.arrays["I"].shape[1]):
             if not first <= c < first + self.channels:
-                why = f"another group: filter {k} sees {_range('channel', first, self.channels)}"
+                why = f"in another group: filter {k} sees {_range('channel', first, self.channels)}"
                 terms.append(Term((c, *(None for _ in y)), (), why))
                 continue
             for r in windows.taps():
                 i = windows.place(y, r)
                 factors = self.factor("I", n, c, *i), self.factor("W", k, c - first, *r)
-                terms.append(Term((c, *r), factors, windows.why_no_input(i)))
+                terms.append(Term((c, *r), factors, windows.why_zero(i)))
         rule, here = text("n", "k", windows.y, "c0", False), text(n, k, y, first, True)
         return Sum(rule, here, ("c", *windows.r), terms, self._where(k))
 
@@ -72,7 +72,7 @@ class ConvExplanation(Explanation):
         own = range(c // self.channels * each, (c // self.channels + 1) * each)
         for k in range(self.filters):
             if k not in own:
-                why = f"another group: channel {c} is seen by {_range('filter', own.start, each)}"
+                why = f"in another group: channel {c} is seen by {_range('filter', own.start, each)}"
                 terms.append(Term((k, *(None for _ in i)), (), why))
                 continue
             for r in windows.taps():
@@ -99,7 +99,7 @@ class ConvExplanation(Explanation):
             for y in windows.outputs():
                 i = windows.place(y, r)
                 factors = self.factor("dO", n, k, *y), self.factor("I", n, c + first, *i)
-                terms.append(Term((n, *y), factors, windows.why_no_input(i)))
+                terms.append(Term((n, *y), factors, windows.why_zero(i)))
         rule, here = text("k", "c", windows.r, "c0", False), text(k, c, r, first, True)
         return Sum(rule, here, ("n", *windows.y), terms, self._where(k))
 

@@ -106,7 +106,7 @@ class AvgPoolExplanation(_PoolExplanation):
 
         lead, y = self._split(index)
         divisor = self._places(y)
-        terms = [Term(r, (factor,), why) for r, _, factor, why in self._candidates(lead, y)]
+        terms = [Term(r, (factor,), self.windows.why_zero(i)) for r, i, factor, _ in self._candidates(lead, y)]
         rule, here = text(self.lead, self.windows.y, "M", False), text(lead, y, divisor, True)
         return Sum(rule, here, self.windows.r, terms, {**self.windows.where("Ps"), "M": divisor}, divisor)
 

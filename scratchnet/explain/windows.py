@@ -45,6 +45,11 @@ class Windows:
             return "in the padding"
         return "beyond the padding: ceil_mode lets this window hang over"
 
+    def why_zero(self, i: Index) -> str:
+        """The same where what lies outside of the image counts as 0."""
+        why = self.why_no_input(i)
+        return f"{why}: 0" if why == "in the padding" else why
+
     def reads(self, y: Sequence, r: Sequence, numbers: bool) -> str:
         """The same as text, without what is 1 or 0: "y*S+r-P, x*S+s-P"."""
         return ", ".join(
