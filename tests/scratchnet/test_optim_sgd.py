@@ -57,10 +57,11 @@ def test_the_array_is_updated_in_place():
     assert parameter.data is array and np.all(array == 0)
 
 
-def test_gradients_are_left_as_they_are():
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_gradients_are_left_as_they_are(settings):
     parameter, gradient = nn.Parameter(np.ones(3)), np.ones(3)
-    sgd = optim.SGD([parameter], lr=1.0, momentum=0.5, weight_decay=0.5)
-    for _ in range(2):
+    sgd = optim.SGD([parameter], **settings)
+    for _ in range(3):
         parameter.grad = gradient
         sgd.step()
     assert np.all(gradient == 1)
@@ -72,12 +73,16 @@ def test_a_parameter_without_gradient_stays():
     assert np.all(parameter.data == 1)
 
 
-def test_a_numpy_scalar_as_lr_keeps_float32():
-    parameter = nn.Parameter(np.ones(3, np.float32))
-    sgd = optim.SGD([parameter], lr=np.float64(0.1), momentum=np.float64(0.9))
-    run(sgd, [parameter], [np.ones(3, np.float32)] * 2)
-    assert parameter.data.dtype == np.float32
-    assert sgd.state[parameter]["momentum_buffer"].dtype == np.float32
+def test_numpy_scalars_as_settings_change_nothing():
+    steps = gradients(5, dtype=np.float32)
+    results = []
+    for number in (float, np.float64):
+        parameter = nn.Parameter(np.ones((3, 4), np.float32))
+        sgd = optim.SGD([parameter], lr=number(0.1), momentum=number(0.9), weight_decay=number(0.01), nesterov=True)
+        run(sgd, [parameter], steps)
+        assert parameter.data.dtype == sgd.state[parameter]["momentum_buffer"].dtype == np.float32
+        results.append(parameter.data)
+    assert np.array_equal(*results)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3)], ids=str)

@@ -23,6 +23,7 @@ WINDOWS = [
     {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True},
     {"kernel_size": 2, "stride": 1, "padding": 1, "dilation": 3},
     {"kernel_size": 2, "stride": 3},
+    {"kernel_size": 2, "stride": 3, "padding": 1, "ceil_mode": True},  # a fourth window would start in the padding
     {"kernel_size": 8},
 ]
 SHAPES = {1: (1, 1, 8), 2: (1, 1, 2, 4), 3: (1, 1, 2, 2, 2)}
