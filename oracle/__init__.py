@@ -11,7 +11,6 @@ _HOME = {
     "check": "oracle.checking",
     "assert_matches": "oracle.python_api",
     "parametrize": "oracle.python_api",
-    "compare": "oracle.python_api",
 }
 
 __all__ = list(_HOME)

@@ -53,7 +53,7 @@ def check(
             progress(target, subject.spec, len(chosen))
             left = budget - (time.monotonic() - start)
             judgement = judge(subject, chosen, skipped, max(left, 0.0))
-            reports.append(_report(judgement, seed))
+            reports.append(investigated(judgement, seed))
         reports += [missing_spec(spec, implements, spec in wanted) for spec, implements in opened.missing]
         seconds = time.monotonic() - start
         return file_report(opened.name, opened.convention, opened.isolation, seconds, version("torch"), reports,
@@ -76,7 +76,8 @@ def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | 
     return [each for each in chosen if dtype in (None, each.dtype)], skipped
 
 
-def _report(judgement: Judgement, seed: int) -> Json:
+def investigated(judgement: Judgement, seed: int) -> Json:
+    """The report of one layer, with what explains its failures."""
     if not judgement.failed:
         return spec_report(judgement, Findings())
     fresh, _ = default_cases(find_spec(judgement.subject.spec), lambda setting: takes(judgement.subject, setting),

@@ -101,6 +101,18 @@ def _gaps(table: dict[str, Any]) -> bool:
     return any(stride > kernel for kernel, stride in _pairs(table))
 
 
+def condition(text: str, cases: Iterable[Case]) -> Callable[[Case], bool]:
+    """The condition that a report prints as `text` ("padding = 0 and stride > 1"). Raises ValueError where a term is
+    none that could tell these cases apart."""
+    known = {term.text: term for term in terms(cases)}
+    chosen = []
+    for part in text.split(" and "):
+        if part.strip() not in known:
+            raise ValueError(f"{part.strip()!r} is no condition on these cases; known are: {', '.join(known)}")
+        chosen.append(known[part.strip()])
+    return lambda case: all(term.holds(facts(case)) for term in chosen)
+
+
 @dataclass(frozen=True)
 class When:
     """The condition under which cases fail. `rate` is (failing, all) of the cases that meet it: equal where the

@@ -23,7 +23,7 @@ CASES = [case for spec in SPECS.values() for case in all_cases(spec)]
 def test_scratchnet_equals_torch(case):
     result = judge_case(SCRATCHNET[case.spec.name], case)
     if result.failed or result.unjudged or result.notes:
-        pytest.fail(story(result, "scratchnet"), pytrace=False)
+        pytest.fail(story(result, f'scripts/oracle check scratchnet --case "{case.id}"'), pytrace=False)
     assert {tensor.dtype for tensor in result.answer.tensors.values() if tensor.dtype.kind == "f"} == {
         np.dtype(case.dtype)
     }, "dtype in = dtype out"
@@ -35,4 +35,4 @@ def test_scratchnet_equals_torch(case):
 def test_loops_equal_torch(case):
     result = judge_case(LOOPED[case.spec.name], case)
     if result.failed or result.unjudged:
-        pytest.fail(story(result, "naive"), pytrace=False)
+        pytest.fail(story(result, f'scripts/oracle check naive --case "{case.id}"'), pytrace=False)

@@ -1,0 +1,139 @@
+"""The oracle from Python: for a test of one's own layer, in one's own test suite.
+
+    oracle.assert_matches(MyConv2d, torch.nn.Conv2d)
+
+    @oracle.parametrize(MyConv2d, like="Conv2d")
+    def test_my_conv(check):
+        check()
+
+The layer is trusted and runs in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from oracle.cases import Case, parse
+from oracle.checking import investigated, takes
+from oracle.conditions import condition
+from oracle.judge import judge, judge_case
+from oracle.layers import SPECS, find_spec
+from oracle.reports.failure import story
+from oracle.reports.text import told
+from oracle.selection import DEFAULT_COUNT, default_cases
+from oracle.subjects import Subject
+
+
+def assert_matches(
+    layer: Callable[..., Any],
+    like: str | type,
+    *,
+    args: Mapping[str, str | None] | None = None,
+    params: Mapping[str, str] | None = None,
+    cases: int = DEFAULT_COUNT,
+    case: str | None = None,
+    seed: int = 0,
+    known_failures: Mapping[str, str] | None = None,
+) -> None:
+    """Judge `layer` against the torch.nn layer `like` with the same weights: outputs, input and parameter gradients.
+
+    layer           a torch.nn.Module or scratchnet.nn.Module class, or a function that makes one
+    like            the torch.nn class, or its name
+    args            torch's constructor argument -> the layer's own name for it; None: the layer does not take it
+    params          torch's parameter name -> the layer's own ({"weight": "kernel"})
+    cases           how many cases are tried; `case` replays the one with that id
+    known_failures  condition -> reason: cases that are not tried, in the words of a report ({"padding = same": "todo"})
+
+    Raises AssertionError with the full story where a tensor is wrong: the tensors, when they are wrong, the mistake
+    where it is known, the smallest case and how to replay it. Raises ValueError or TypeError for arguments that do not
+    make sense.
+    """
+    subject = subject_of(layer, like, args, params)
+    chosen = [parse(case)] if case is not None else _cases(subject, cases, seed)
+    excluded = _known(chosen, known_failures)
+    judgement = judge(subject, [each for each in chosen if each.id not in excluded])
+    if judgement.verdict == "right":
+        return
+    report = investigated(judgement, seed)
+    replay = f'oracle.assert_matches({subject.implements}, "{subject.spec}", case="{report["smallest_case"]}")'
+    raise AssertionError(told(report, replay))
+
+
+def parametrize(
+    layer: Callable[..., Any],
+    like: str | type,
+    *,
+    args: Mapping[str, str | None] | None = None,
+    params: Mapping[str, str] | None = None,
+    cases: int = DEFAULT_COUNT,
+    seed: int = 0,
+    known_failures: Mapping[str, str] | None = None,
+) -> Callable[[Callable], Callable]:
+    """A decorator that makes one pytest item of each case; the test gets `check`, which judges the case when called.
+
+    Arguments as in `assert_matches`; cases that meet a condition in `known_failures` are expected to fail (xfail).
+    """
+    import pytest
+
+    subject = subject_of(layer, like, args, params)
+    chosen = _cases(subject, cases, seed)
+    reasons = _known(chosen, known_failures)
+    marks = {id: pytest.mark.xfail(reason=reason, strict=False) for id, reason in reasons.items()}
+    return pytest.mark.parametrize(
+        "check",
+        [pytest.param(_Check(subject, each), id=each.id, marks=marks.get(each.id, ())) for each in chosen],
+    )
+
+
+class _Check:
+    """One case; calling it judges it."""
+
+    def __init__(self, subject: Subject, case: Case):
+        self._subject, self.case = subject, case
+
+    def __call__(self) -> None:
+        __tracebackhide__ = True  # the story is the whole message
+        result = judge_case(self._subject, self.case)
+        if result.failed or any(tensor.status != "ran" for tensor in result.tensors.values()):
+            replay = f'oracle.assert_matches({self._subject.implements}, "{self._subject.spec}", case="{self.case.id}")'
+            raise AssertionError(story(result, replay))
+
+    def __repr__(self) -> str:
+        return f"check({self.case.id})"
+
+
+def subject_of(layer: Callable[..., Any], like: str | type, args: Mapping[str, str | None] | None,
+               params: Mapping[str, str] | None) -> Subject:  # fmt: skip
+    """`layer` as a subject. Raises TypeError for what is no layer, ValueError for an unknown `like`."""
+    from oracle.subjects.scratchnet import Scratchnet
+    from oracle.subjects.torch_module import TorchModule
+    from scratchnet.nn import Module
+
+    spec = find_spec(like if isinstance(like, str) else _torch_name(like)).name
+    if not callable(layer):
+        raise TypeError(f"{layer!r} is no layer: a class or a function that makes one expected, not an object")
+    if isinstance(layer, type) and issubclass(layer, Module):
+        return Scratchnet(spec, layer)
+    return TorchModule(spec, layer, args, params)
+
+
+def _torch_name(like: type) -> str:
+    """The torch.nn layer that `like` is, or derives from."""
+    return next((base.__name__ for base in getattr(like, "__mro__", ()) if base.__name__ in SPECS), str(like))
+
+
+def _cases(subject: Subject, count: int, seed: int) -> list[Case]:
+    chosen, _ = default_cases(find_spec(subject.spec), lambda setting: takes(subject, setting), count, seed)
+    if not chosen:
+        raise ValueError(f"{subject.implements} takes none of the settings of {subject.spec}; see args=")
+    return chosen
+
+
+def _known(cases: list[Case], known_failures: Mapping[str, str] | None) -> dict[str, str]:
+    """case id -> reason."""
+    found = {}
+    for text, reason in (known_failures or {}).items():
+        holds = condition(text, cases)
+        found |= {case.id: reason for case in cases if holds(case)}
+    return found
