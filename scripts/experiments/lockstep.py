@@ -6,7 +6,8 @@ training goes on, because each step starts from weights that already differ in t
 
 from __future__ import annotations
 
-from itertools import islice
+from collections import OrderedDict
+from itertools import chain, islice, repeat
 from typing import Any
 
 import numpy as np
@@ -18,28 +19,41 @@ from scratchnet.models import LeNet5
 from scratchnet.optim import SGD
 from scratchnet.training import update
 
-LAYERS: dict[str, tuple[Any, Any, Any, Any]] = {
-    "relu": (nn.ReLU, nn.MaxPool2d, torch.nn.ReLU, torch.nn.MaxPool2d),
-    "tanh": (nn.Tanh, nn.AvgPool2d, torch.nn.Tanh, torch.nn.AvgPool2d),
-}
+KINDS: dict[str, Any] = {"relu": (nn.ReLU, nn.MaxPool2d), "tanh": (nn.Tanh, nn.AvgPool2d)}
 
 
-class TorchLeNet5(torch.nn.Module):
-    """torch's twin of scratchnet.models.LeNet5: the same names, so that its state loads as it is."""
+def torch_twin(module: nn.Module) -> torch.nn.Module:
+    """The same network in torch, with the same names and a copy of the weights, in their dtype.
 
-    def __init__(self, activation: Any, pooling: Any):
-        super().__init__()
-        self.features = torch.nn.Sequential(
-            torch.nn.Conv2d(1, 6, 5, padding=2), activation(), pooling(2),
-            torch.nn.Conv2d(6, 16, 5), activation(), pooling(2),
-        )  # fmt: skip
-        self.classifier = torch.nn.Sequential(
-            torch.nn.Flatten(), torch.nn.Linear(400, 120), activation(),
-            torch.nn.Linear(120, 84), activation(), torch.nn.Linear(84, 10),
-        )  # fmt: skip
+    For networks whose modules apply their children one after the other, as those of `scratchnet.models` do here.
+    """
+    twin = _structure(module)
+    state = {name: torch.from_numpy(value) for name, value in module.state_dict().items()}
+    twin.to(next(iter(state.values())).dtype).load_state_dict(state)
+    return twin
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.classifier(self.features(x))
+
+def _structure(module: nn.Module) -> torch.nn.Module:
+    match module:
+        case nn.Conv2d():
+            settings: Any = (module.kernel_size, module.stride, module.padding)
+            return torch.nn.Conv2d(module.in_channels, module.out_channels, *settings)
+        case nn.Linear():
+            return torch.nn.Linear(module.in_features, module.out_features)
+        case nn.MaxPool2d() | nn.AvgPool2d():
+            return getattr(torch.nn, type(module).__name__)(module.kernel_size)
+        case nn.ReLU() | nn.Tanh() | nn.Flatten():
+            return getattr(torch.nn, type(module).__name__)()
+    return torch.nn.Sequential(OrderedDict((name, _structure(child)) for name, child in module.children()))
+
+
+def torch_update(twin: torch.nn.Module, optimizer: torch.optim.Optimizer, x: np.ndarray, y: np.ndarray) -> float:
+    """The loss before the step, as scratchnet.training.update with CrossEntropyLoss."""
+    optimizer.zero_grad()
+    loss = torch.nn.functional.cross_entropy(twin(torch.from_numpy(x)), torch.from_numpy(y))
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
 def lockstep(
@@ -49,25 +63,19 @@ def lockstep(
 
     x (N, 1, 28, 28), y (N,); kind "relu" or "tanh".
     """
-    activation, pooling, torch_activation, torch_pooling = LAYERS[kind]
+    activation, pooling = KINDS[kind]
     weights, batches = np.random.default_rng(seed).spawn(2)
     net = LeNet5(activation=activation, pooling=pooling, dtype=x.dtype, rng=weights)
     loss, optimizer = nn.CrossEntropyLoss(), SGD(net.parameters(), lr, momentum)
 
-    twin = TorchLeNet5(torch_activation, torch_pooling)
-    twin.to(torch.float64 if x.dtype == np.float64 else torch.float32)
-    twin.load_state_dict({name: torch.from_numpy(value) for name, value in net.state_dict().items()})
+    twin = torch_twin(net)
     twin_optimizer = torch.optim.SGD(twin.parameters(), lr, momentum)
 
     losses = []
     loader = DataLoader((x, y), 64, shuffle=True, rng=batches)
-    every_batch = (batch for _ in iter(int, 1) for batch in loader)  # epoch after epoch
-    for batch_x, batch_y in islice(every_batch, updates):
+    epoch_after_epoch = chain.from_iterable(repeat(loader))
+    for batch_x, batch_y in islice(epoch_after_epoch, updates):
         own = update(net, loss, optimizer, batch_x, batch_y)
-        twin_optimizer.zero_grad()
-        twin_loss = torch.nn.functional.cross_entropy(twin(torch.from_numpy(batch_x)), torch.from_numpy(batch_y))
-        twin_loss.backward()
-        twin_optimizer.step()
-        losses.append((own, twin_loss.item()))
+        losses.append((own, torch_update(twin, twin_optimizer, batch_x, batch_y)))
     own_losses, twin_losses = np.array(losses).T
     return own_losses, twin_losses

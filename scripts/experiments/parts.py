@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
-from setting import LENET, LENET_TANH, MLP_100, NETWORKS, Job, Run, first_at, thinned, train_all
+from setting import LENET, LENET_TANH, MLP_100, NETWORKS, Job, Run, begin, first_at, thinned, train_all
+
+from scratchnet.data import DataLoader
 
 MOMENTUM_SGD = {"lr": 0.05, "momentum": 0.9, "batch_size": 64, "epochs": 15}
 LEVELS = (0.90, 0.94)
@@ -68,13 +71,35 @@ def _cost(run: Run, i: int | None) -> dict[str, float] | None:
 
 
 def accuracies(seeds: int, processes: int) -> dict[str, Any]:
-    """All four networks from their default start, SGD with momentum."""
+    """All four networks from their default start, SGD with momentum; and their torch twins from the same start."""
     jobs = [
         {"network": network, "method": "SGD", "seed": seed, "options": MOMENTUM_SGD}
         for network in NETWORKS
         for seed in range(seeds)
     ]
-    return {"runs": train_all(jobs, "accuracies", processes)}
+    twins = train_all(jobs, "accuracies in torch", processes, train_twin)
+    return {"runs": train_all(jobs, "accuracies", processes), "torch": twins}
+
+
+def train_twin(job: Job) -> Run:
+    """What `train_once` does, in torch: the same split, the same first weights, the same mini-batches."""
+    import torch  # only here: it is not needed to draw
+    from lockstep import torch_twin, torch_update
+
+    torch.set_num_threads(1)
+    (x, y), (test_x, test_y), net, _, batches = begin(job["network"], job["seed"])
+    options = job["options"]
+    twin = torch_twin(net)
+    optimizer = torch.optim.SGD(twin.parameters(), options["lr"], options["momentum"])
+    loader = DataLoader((x, y), options["batch_size"], shuffle=True, rng=batches)
+    start = time.process_time()
+    for _ in range(options["epochs"]):
+        for batch_x, batch_y in loader:
+            torch_update(twin, optimizer, batch_x, batch_y)
+    seconds = time.process_time() - start
+    with torch.no_grad():
+        right = twin(torch.from_numpy(test_x)).argmax(1).numpy() == test_y
+    return {**job, "seconds": [round(seconds, 3)], "test_accuracy": [float(right.mean())]}
 
 
 def starts(seeds: int, processes: int) -> dict[str, Any]:

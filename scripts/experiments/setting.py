@@ -27,18 +27,26 @@ METHODS = {"gradient descent": gradient_descent, "SGD": sgd}
 
 Job = dict[str, Any]
 Run = dict[str, Any]
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def begin(network: str, seed: int) -> tuple[Pair, Pair, nn.Module, np.random.Generator, np.random.Generator]:
+    """Training set, test set, the network, and the generators of weights and of batches, where `seed` leaves them.
+
+    Each seed has its own split, its own weights and its own order of mini-batches; two methods with one seed begin
+    from the same split and the same weights.
+    """
+    split, weights, batches = np.random.default_rng(seed).spawn(3)
+    train, test = stratified_split(*mnist5k(), test_size=1000, rng=split)
+    return train, test, NETWORKS[network](rng=weights), weights, batches
 
 
 def train_once(job: Job) -> Run:
     """One training run: job has network, method, options (of the method), seed and, where it is not the default,
     start: the deviation of the normal distribution that all weights and biases begin with.
 
-    Each seed has its own split, its own weights and its own order of mini-batches; two methods with one seed begin
-    from the same split and the same weights.
     """
-    split, weights, batches = np.random.default_rng(job["seed"]).spawn(3)
-    train, test = stratified_split(*mnist5k(), test_size=1000, rng=split)
-    net = NETWORKS[job["network"]](rng=weights)
+    train, test, net, weights, batches = begin(job["network"], job["seed"])
     if "start" in job:
         for parameter in net.parameters():
             parameter.data[...] = weights.normal(0, job["start"], parameter.shape)
@@ -67,7 +75,9 @@ def train_once(job: Job) -> Run:
     }
 
 
-def train_all(jobs: list[Job], title: str, processes: int = 1) -> list[Run]:
+def train_all(
+    jobs: list[Job], title: str, processes: int = 1, train_once: Callable[[Job], Run] = train_once
+) -> list[Run]:
     """The runs of `jobs`, in their order, with a progress bar on stderr."""
     runs: dict[int, Run] = {}
     mnist5k()  # fills the cache before several processes ask for it
