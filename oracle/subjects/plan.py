@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,9 @@ class Step:
     returns: tuple[str, ...] = ()
 
 
+_STEPS = ("forward", "backward", "make")
+
+
 @dataclass(frozen=True)
 class Plan:
     """make      the object, for a layer that is a class
@@ -45,11 +48,12 @@ class Plan:
     read: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        steps = {name: step and vars(step) for name, step in vars(self).items() if name in _STEPS}
+        return {**vars(self), **steps}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
-        steps = {name: Step(**data[name]) if data[name] else None for name in ("forward", "backward", "make")}
+        steps = {name: Step(**data[name]) if data[name] else None for name in _STEPS}
         return cls(**{**data, **steps})
 
 

@@ -202,7 +202,7 @@ class Worker:
             if not chunk:
                 self._selector.unregister(self._output)
 
-    def _write(self, piece: bytes, deadline: float) -> None:
+    def _write(self, piece: bytes | memoryview, deadline: float) -> None:
         view = memoryview(piece)
         while view:
             try:

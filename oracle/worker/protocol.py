@@ -25,6 +25,7 @@ MAGIC = b"snor"
 _HEADER = struct.Struct("<4sIQII")
 _ARRAY = struct.Struct("<24sIIQ6Q")
 _AXES = 6
+_SMALL = 1 << 16
 _DTYPES = tuple(
     map(np.dtype, ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?", "c16", "c8", "g"))
 )
@@ -55,7 +56,7 @@ class Frame:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def pack(frame: Frame, caps: Caps) -> list[bytes]:
+def pack(frame: Frame, caps: Caps) -> list[bytes | memoryview]:
     """The frame as pieces to send one after the other. Raises ProtocolError for what the other side refuses."""
     heads, data = [], []
     for name, array in frame.arrays.items():
@@ -66,17 +67,20 @@ def pack(frame: Frame, caps: Caps) -> list[bytes]:
             raise ProtocolError(f"{name} has shape {array.shape}: more than {caps.data >> 20} MB are not accepted")
         shape = (*array.shape, *[0] * (_AXES - array.ndim))
         heads.append(_ARRAY.pack(name.encode(), _DTYPES.index(array.dtype), array.ndim, array.nbytes, *shape))
-        data.append(array.tobytes())
+        data.append(array.reshape(-1).view(np.uint8).data)
     text = json.dumps(frame.text, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
     size = sum(map(len, data))
     if len(data) > caps.arrays or len(text) > caps.text or size > caps.data:
         raise ProtocolError(
             f"{len(data)} arrays, {len(text)} bytes of text, {size} bytes of data: more than is accepted"
         )
-    return [_HEADER.pack(MAGIC, len(data), frame.id, len(text), size) + b"".join(heads) + text, *data]
+    start = [_HEADER.pack(MAGIC, len(data), frame.id, len(text), size), *heads, text]
+    if size < _SMALL:  # one system call, where copying costs less than a second one
+        return [b"".join(start + data)]
+    return [b"".join(start), *data]
 
 
-def unpack(read: Callable[[int], bytes | bytearray], caps: Caps, expected_id: int | None = None) -> Frame:
+def unpack(read: Callable[[int], bytearray], caps: Caps, expected_id: int | None = None) -> Frame:
     """One frame from `read(size)`, which gives exactly that many bytes. Raises ProtocolError for anything else than a
     frame that keeps to the caps. The arrays own their memory and can be written to."""
     magic, count, frame_id, text_size, data_size = _HEADER.unpack(read(_HEADER.size))
@@ -97,17 +101,17 @@ def unpack(read: Callable[[int], bytes | bytearray], caps: Caps, expected_id: in
         raise ProtocolError("the text is no JSON") from None
     if not isinstance(text, dict):
         raise ProtocolError("the text is no JSON object")
-    arrays = {name: np.frombuffer(bytearray(read(size)), dtype).reshape(shape) for name, dtype, shape, size in heads}
+    arrays = {name: np.frombuffer(read(size), dtype).reshape(shape) for name, dtype, shape, size in heads}
     return Frame(frame_id, text, arrays)
 
 
-def _described(raw: bytes | bytearray) -> tuple[str, np.dtype, tuple[int, ...], int]:
+def _described(raw: bytearray) -> tuple[str, np.dtype, tuple[int, ...], int]:
     """(name, dtype, shape, bytes). Raises ProtocolError where they contradict each other."""
     name, code, ndim, size, *sizes = _ARRAY.unpack(raw)
     if code >= len(_DTYPES) or ndim > _AXES:
         raise ProtocolError(f"an array of dtype code {code} and {ndim} axes")
     shape, dtype = tuple(sizes[:ndim]), _DTYPES[code]
-    if math.prod(shape) * dtype.itemsize != size:
+    if math.prod(shape) * dtype.itemsize != size or math.prod(max(n, 1) for n in shape) >= 1 << 48:
         raise ProtocolError(f"an array of shape {shape} and dtype {dtype} in {size} bytes")
     try:
         return name.rstrip(b"\0").decode("ascii"), dtype, shape, size

@@ -1,0 +1,422 @@
+"""The worker: whatever the code under test does has a name, the rest is still judged, and nothing stays behind."""
+
+import contextlib
+import os
+import textwrap
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from oracle import cases
+from oracle.layers import SPECS
+from oracle.layers.spec import Setting
+from oracle.subjects.plan import execute
+from oracle.subjects.target import TargetError, open_target
+from oracle.worker.protocol import TO_GRADER, Caps, Frame, ProtocolError, pack, strided, strides_of, unpack
+
+RIGHT = """
+import numpy as np
+
+def relu_forward(x):
+    {forward}
+    return np.maximum(0, x), x
+
+def relu_backward(dout, cache):
+    x = cache
+    {backward}
+    return dout * (x > 0)
+
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w)
+
+def affine_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum(0)
+"""
+
+
+def relu(*shape):
+    return cases.make(SPECS["ReLU"], Setting({}, {"x": shape}), style="integer").call()
+
+
+def affine():
+    return cases.make(SPECS["Linear"], Setting({"in_features": 3, "out_features": 2}, {"x": (4, 3)})).call()
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """A function that opens a file of the given text; closed at the end of the test."""
+    targets = []
+
+    def open_(text, timeout=1.0, name="layers.py", **more):
+        path = tmp_path / name
+        path.write_text(text) if isinstance(text, str) else path.write_bytes(text)
+        targets.append(open_target(str(path), timeout=timeout, **more))
+        return targets[-1]
+
+    yield open_
+    for target in targets:
+        target.close()
+
+
+def poisoned(forward="pass", backward="pass"):
+    """A right file whose ReLU goes wrong for an x of one element only."""
+    parts = {"forward": forward, "backward": backward}
+    for name, part in parts.items():
+        parts[name] = f"if x.size == 1:\n{textwrap.indent(textwrap.dedent(part), ' ' * 8)}"
+    return RIGHT.format(**parts)
+
+
+LARGE = "return np.zeros(1 << 27, np.uint8), x"
+
+# what the code does, where, and what is said of it: the kind and a part of the message
+OUTCOMES = {
+    "an endless loop": ("forward", "while True: pass", "timeout", "endless loop"),
+    "an endless loop that prints": ("forward", "while True: print('x' * 1000)", "timeout", "endless loop"),
+    "a loop that catches everything": (
+        "forward", "while True:\n  try: raise KeyboardInterrupt\n  except BaseException: pass", "timeout", "loop"),
+    "sleep": ("forward", "import time; time.sleep(99)", "timeout", "too slow"),
+    "os._exit(0)": ("forward", "import os; os._exit(0)", "ended", "exit code 0"),
+    "os._exit(3)": ("backward", "import os; os._exit(3)", "ended", "exit code 3"),
+    "sys.exit": ("forward", "import sys; sys.exit()", "ended", "sys.exit"),
+    "an exception": ("forward", "raise ValueError('shapes differ')", "ValueError", "shapes differ"),
+    "an exception in backward": ("backward", "[][1]", "IndexError", "out of range"),
+    "an exception of its own": ("forward", "class Odd(Exception): pass\nraise Odd('odd')", "Exception", "odd"),
+    "BaseException": ("forward", "raise KeyboardInterrupt", "KeyboardInterrupt", ""),
+    "no memory": ("forward", "np.zeros(1 << 45)", "memory", ""),
+    "a segmentation fault": ("forward", "import ctypes; ctypes.string_at(0)", "ended", "SIGSEGV"),
+    "an abort": ("forward", "import os; os.abort()", "ended", "SIGABRT"),
+    "killed by the system": ("forward", "import os; os.kill(os.getpid(), 9)", "memory", "system"),
+    "a huge output": ("forward", LARGE, "ValueError", "64 MB"),
+    "a long message": ("forward", "raise ValueError('\\x1b[31m' + 'é' * 10**6)", "ValueError", "éé"),
+    "a string": ("forward", "return 'text', x", "TypeError", "out is a str"),
+    "a masked array": ("forward", "return np.ma.masked_all(3), x", "TypeError", "masked"),
+    "objects": ("forward", "return np.array([None]), x", "TypeError", "dtype object"),
+    "a ragged list": ("forward", "return [[1], [1, 2]], x", "TypeError", "no array"),
+    "seven axes": ("forward", "return np.zeros((1,) * 7), x", "ValueError", "cannot be sent"),
+    "no cache": ("forward", "return np.maximum(0, x)", "ValueError", "(out, cache) was expected"),
+    "another's frame": (
+        "forward",
+        "import os, struct\nfor fd in range(3, 30):\n"
+        "  try: os.write(fd, struct.pack('<4sIQII', b'snor', 0, 7, 2, 0) + b'{}')\n  except OSError: pass",
+        "protocol", "channel"),
+    "noise on every descriptor": (
+        "forward", "import os\nfor fd in range(3, 30):\n  try: os.write(fd, b'noise' * 9)\n  except OSError: pass",
+        "protocol", "channel"),
+    "closed descriptors": (
+        "forward", "import os\nos.closerange(3, 30)\nwhile True: pass", "protocol", "closed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_every_outcome_has_a_name_and_the_rest_is_judged(opened, name):
+    phase, code, kind, words = OUTCOMES[name]
+    target = opened(poisoned(**{phase: code}))
+    by_spec = {subject.spec: subject for subject in target.subjects}
+    started = time.monotonic()
+    answer = by_spec["ReLU"].run(relu(1))
+    assert time.monotonic() - started < 5
+    assert list(answer.failures) == [phase]
+    assert answer.failures[phase].kind == kind
+    assert words in answer.failures[phase].message
+    assert answer.failures[phase].message.isprintable()
+    assert len(answer.failures[phase].message) <= 500
+    assert ("out" in answer.tensors) == (phase == "backward")  # what came before is kept
+    after = by_spec["ReLU"].run(relu(2, 3))
+    assert not after.failures
+    assert sorted(after.tensors) == ["dx", "out"]
+    assert not by_spec["Linear"].run(affine()).failures
+
+
+def test_an_exception_shows_the_line_as_the_grader_read_it(opened, tmp_path):
+    target = opened(poisoned(backward="raise ValueError('no')"))
+    (tmp_path / "layers.py").write_text("# rewritten while it ran\n" * 40)
+    failure = next(s for s in target.subjects if s.spec == "ReLU").run(relu(1)).failures["backward"]
+    assert failure.where == "layers.py, line 12"
+    assert failure.source == "raise ValueError('no')"
+
+
+def test_a_line_that_is_not_the_submissions_is_not_shown(opened):
+    target = opened(poisoned("exec(compile('1/0', '/etc/hostname', 'exec'))"))
+    failure = next(s for s in target.subjects if s.spec == "ReLU").run(relu(1)).failures["forward"]
+    assert (failure.kind, failure.where) == ("ZeroDivisionError", "layers.py, line 6")  # the line that called it
+
+
+@pytest.mark.parametrize(
+    "code, note",
+    [
+        ("return [[3.0]], x", "out is a list, taken as an array"),
+        ("return np.matrix([[3.0]]), x", "out is a matrix, taken as a plain array"),
+        ("return 3.0, x", ""),
+        ("return np.float32(3), x", ""),
+    ],
+)
+def test_numbers_that_are_no_plain_array_are_converted(opened, code, note):
+    subject = next(s for s in opened(poisoned(code)).subjects if s.spec == "ReLU")
+    answer = subject.run(relu(1))
+    assert type(answer.tensors["out"]) is np.ndarray
+    assert answer.tensors["out"].sum() == 3
+    assert answer.notes == ((note,) if note else ())
+
+
+@pytest.mark.parametrize(
+    "phase, code, modified",
+    [("forward", "x += 1", ("x",)), ("backward", "dout *= 2", ("dout",)), ("forward", "pass", ())],
+)
+def test_a_changed_argument_is_named(opened, phase, code, modified):
+    subject = next(s for s in opened(poisoned(**{phase: code})).subjects if s.spec == "ReLU")
+    assert subject.run(relu(1)).modified == modified
+
+
+def test_printing_much_is_no_failure(opened):
+    subject = next(s for s in opened(poisoned("print('x' * 6_000_000)"), timeout=5).subjects if s.spec == "ReLU")
+    assert not subject.run(relu(1)).failures
+
+
+def test_the_end_of_the_fork_server_is_survived(opened):
+    target = opened(poisoned("import os; os.kill(os.getppid(), 9); os._exit(0)"))
+    subject = next(s for s in target.subjects if s.spec == "ReLU")
+    assert subject.run(relu(1)).failures
+    assert not subject.run(relu(2, 3)).failures
+
+
+PLACE = """
+import os, sys, tempfile
+import numpy as np
+
+def importable(name):
+    try:
+        __import__(name)
+    except ImportError:
+        return False
+    return True
+
+FACTS = {
+    "torch": importable("torch"), "mpmath": importable("mpmath"), "pytest": importable("pytest"),
+    "scratchnet": importable("scratchnet"), "reference": importable("oracle.reference"),
+    "secret": "ORACLE_TEST_SECRET" in os.environ, "input": bool(sys.stdin.read()),
+    "threads": os.environ["OPENBLAS_NUM_THREADS"] != "1", "utf8": sys.flags.utf8_mode != 1,
+    "folder": not os.path.samefile(os.getcwd(), tempfile.gettempdir()) or bool(os.listdir(".")),
+    "arguments": len(sys.argv) > 1,
+}
+
+def relu_forward(x):
+    raise ValueError(" ".join(name for name, value in FACTS.items() if value) or "nothing")
+
+def relu_backward(dout, cache):
+    return dout * cache
+"""
+
+
+def test_the_worker_has_nothing_that_it_does_not_need(opened, monkeypatch):
+    monkeypatch.setenv("ORACLE_TEST_SECRET", "1")
+    assert opened(PLACE, timeout=5).subjects[0].run(relu(2)).failures["forward"].message == "nothing"
+
+
+def test_no_process_and_no_folder_is_left(opened):
+    target = opened(poisoned("import subprocess; subprocess.Popen(['sleep', '60']); print(1)"))
+    for subject in target.subjects:
+        subject.run(relu(1) if subject.spec == "ReLU" else affine())
+    sessions = [subject._session for subject in target.subjects]
+    workers = [session._worker for session in sessions]
+    server = sessions[0]._file._server._process
+    groups = [worker._pid for worker in workers]
+    folders = [worker.folder.name for worker in workers]
+    assert all(os.path.isdir(folder) for folder in folders)
+    target.close()
+    for group in (*groups, server.pid):
+        for _ in range(100):  # what was killed is gone when the system has collected it
+            if not _group_exists(group):
+                break
+            time.sleep(0.02)
+        assert not _group_exists(group)
+    assert not any(os.path.exists(folder) for folder in folders)
+
+
+def _group_exists(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_workers_end_when_the_grader_is_gone(opened):
+    """The fork server ends when its channel closes, and ends a worker that is still busy."""
+    target = opened(poisoned("while True: pass"))
+    subject = next(s for s in target.subjects if s.spec == "ReLU")
+    subject.run(relu(2))
+    session = subject._session
+    server, pid = session._file._server, session._worker._pid
+    session._worker._channel.send(
+        pack(Frame(0, {"do": "?"}), TO_GRADER)[0][:10]
+    )  # half a request: it waits for the rest
+    server._control.close()
+    server._process.wait(3)
+    for _ in range(100):
+        if not _group_exists(pid):
+            return
+        time.sleep(0.02)
+    raise AssertionError("the worker is still there")
+
+
+LOADING = {
+    "a syntax error": ("def relu_forward(x:\n    pass", "line 1"),
+    "Python 2": ("print 'hello'", "2to3"),
+    "a NUL": ("x = 1\0", "null bytes"),
+    "another encoding": (b"# -*- coding: ascii -*-\nx = '\xff'", "encoding"),
+    "an exception": ("import numpy as np\nnp.zeros(-1)", "layers.py, line 2: `np.zeros(-1)`"),
+    "a missing module": ("import torch", "no torch"),
+    "another missing module": ("import a_module_that_nobody_has", "its own folder"),
+    "an endless loop": ("while True: pass", "no answer within 1 s"),
+    "the end of the program": ("import os; os._exit(0)", "exit code 0"),
+    "sys.exit": ("import sys; sys.exit(1)", "sys.exit(1)"),
+    "nothing to judge": ("x = 1", "no layer that can be judged"),
+}
+
+
+@pytest.mark.parametrize("name", LOADING)
+def test_a_file_that_cannot_be_judged_says_why(opened, name):
+    text, words = LOADING[name]
+    with pytest.raises(TargetError) as error:
+        opened(text)
+    assert words in str(error.value)
+    assert "Traceback" not in str(error.value)
+
+
+def test_the_files_beside_it_can_be_imported(opened, tmp_path):
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / "util.py").write_text("def positive(x):\n    return x > 0\n")
+    (tmp_path / "random.py").write_text("raise ValueError('this hides the library')")
+    text = RIGHT.format(forward="pass", backward="return dout * positive(cache)")
+    target = opened("import random\nfrom common.util import positive\n" + text, timeout=5)
+    assert not next(s for s in target.subjects if s.spec == "ReLU").run(relu(2, 3)).failures
+
+
+def test_relative_imports_work_inside_of_a_package(tmp_path):
+    package = tmp_path / "cs231n"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ValueError('not needed')")
+    (package / "layer_utils.py").write_text("from cs231n.fast import positive\n")
+    (package / "fast.py").write_text("def positive(x):\n    return x > 0\n")
+    text = RIGHT.format(forward="pass", backward="return dout * positive(cache)")
+    (package / "layers.py").write_text("from .layer_utils import *\n" + text)
+    with open_target(str(package / "layers.py")) as target:
+        assert not next(s for s in target.subjects if s.spec == "ReLU").run(relu(2, 3)).failures
+
+
+# The same answers as in this process
+
+
+def _calls(subject, count=12):
+    spec, found = SPECS[subject.spec], []
+    for seed, setting in enumerate(spec.grid()):
+        for style in ("random", "strided") if "strided" in spec.styles else ("random",):
+            case = cases.make(spec, setting, style=style, seed=seed)
+            if subject.takes(case.settings, True, case.shapes):
+                found.append(case.call())
+        if len(found) >= count:
+            return found
+    return found
+
+
+def test_the_worker_answers_as_this_process_would():
+    path = "examples/cs231n_right.py"
+    namespace = {}
+    with open(path) as file:
+        exec(file.read(), namespace)
+    with open_target(path) as target:
+        assert len(target.subjects) == 5
+        for subject in target.subjects:
+            for call in _calls(subject):
+                there = subject.run(call)
+                here = execute(
+                    subject.binding.plan_for(call), namespace, subject.binding.arrays_for(call), lambda p: None
+                )
+                here = subject.binding.answer_for(call, here)
+                assert not there.failures
+                assert there.tensors.keys() == here.tensors.keys()
+                for name, array in here.tensors.items():
+                    assert array.tobytes() == there.tensors[name].tobytes()
+                    assert array.dtype == there.tensors[name].dtype
+
+
+# Frames
+
+ARRAYS = st.dictionaries(
+    st.text("abcdefghijklmnop_", min_size=1, max_size=20),
+    hnp.arrays(
+        st.sampled_from([np.float64, np.float32, np.float16, np.int64, np.uint8, np.bool_, np.complex128, ">f8"]),
+        hnp.array_shapes(min_dims=0, max_dims=6, min_side=0, max_side=3),
+    ),
+    max_size=4,
+)
+
+
+def reader(data):
+    """`read` as a worker has it: exactly that many bytes, or the end."""
+    rest = bytearray(data)
+
+    def read(size):
+        if size > len(rest):
+            raise EOFError
+        taken, rest[:] = rest[:size], rest[size:]
+        return taken
+
+    return read
+
+
+@given(ARRAYS, st.integers(0, 2**64 - 1))
+def test_what_is_packed_is_unpacked(arrays, number):
+    data = b"".join(pack(Frame(number, {"a": "ä"}, arrays), TO_GRADER))
+    frame = unpack(reader(data), TO_GRADER, number)
+    assert frame.text == {"a": "ä"}
+    assert frame.arrays.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert frame.arrays[name].shape == array.shape
+        np.testing.assert_array_equal(frame.arrays[name], array)
+
+
+@settings(max_examples=300)
+@given(ARRAYS, st.data())
+def test_a_broken_frame_is_refused_and_nothing_else_happens(arrays, data):
+    raw = bytearray(b"".join(pack(Frame(1, {}, arrays), TO_GRADER)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, min(len(raw), 24 + 88) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ProtocolError, EOFError):
+        unpack(reader(raw), TO_GRADER, 1)
+
+
+def test_sizes_are_refused_before_anything_is_read():
+    small = Caps(arrays=1, text=2, data=8)
+    for frame in (
+        Frame(1, {}, {"a": np.zeros(2)}),
+        Frame(1, {"a": 1}),
+        Frame(1, {}, {"a": np.zeros(1), "b": np.zeros(0)}),
+    ):
+        data = b"".join(pack(frame, TO_GRADER))
+        with pytest.raises(ProtocolError, match="more than is accepted"):
+            unpack(reader(data[:24]), small, 1)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12.0).reshape(3, 4)[:, ::-2],
+        np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+        np.broadcast_to(np.arange(3.0)[:, None], (3, 4)),
+        np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1)[::-1],
+        np.arange(3.0),
+        np.zeros((0, 3)),
+    ],
+)
+def test_a_memory_layout_comes_through(array):
+    strides = strides_of(array)
+    again = array.copy() if strides is None else strided(array.copy(), strides)
+    np.testing.assert_array_equal(again, array)
+    assert again.strides == array.strides or strides is None
+    assert again.flags.writeable == (strides is None or 0 not in strides)
