@@ -53,7 +53,9 @@ def run_twin(call: Call) -> dict[str, np.ndarray]:
 
 
 def _run(call: Call) -> dict[str, np.ndarray]:
-    module = _twin(call.spec, tuple((name, write(value)) for name, value in call.settings.items()), _Hidden(call.settings))
+    dtype = next((array.dtype.name for array in call.inputs.values() if array.dtype.kind == "f"), "float64")
+    settings = find_spec(call.spec).twin_settings(call.settings, dtype)
+    module = _twin(call.spec, tuple((name, write(value)) for name, value in settings.items()), _Hidden(settings))
     module.train(call.training)
     parameters = dict(module.named_parameters())
     for name, parameter in parameters.items():

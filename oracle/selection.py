@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import cycle
+from itertools import cycle, product
 
 from oracle.cases import DTYPES, Case, make
 from oracle.layers.spec import LayerSpec, Setting
@@ -12,11 +12,13 @@ from oracle.layers.spec import LayerSpec, Setting
 DEFAULT_COUNT = 120
 FIRST = 12  # the settings at the head of each grid that meet every known mistake
 
-# dtype and style of one case after the other: integers show errors of structure, random the rounding, wide a lower precision
+# dtype and style of one case after the other: integers show errors of structure, random the rounding, wide a lower
+# precision
 _ROUND = (
     ("float64", "random"), ("float64", "integer"), ("float32", "random"), ("float64", "wide"), ("float32", "integer"),
+    ("float32", "offset"),
 )  # fmt: skip
-
+_OWN = ("offset", "large", "ties", "kinks")  # they show what neither integers nor random numbers do
 
 Takes = Callable[[Setting], bool]  # whether a subject offers a setting at all
 
@@ -31,28 +33,65 @@ def default_cases(
 ) -> tuple[list[Case], int]:
     """(cases, number of settings that the subject does not take).
 
-    The first dozen settings that the subject takes come in integers and at random; the rest of `count` is spread over
-    the grid, with dtype and style taking turns.
+    The first dozen settings that the subject takes come in integers and at random, and where the layer has them in
+    its own styles and in evaluation; the rest of `count` is spread over the grid, with dtype, style and mode taking
+    turns.
     """
     settings = grid(spec)
     taken = [setting for setting in settings if takes(setting)]
     head, rest = taken[:FIRST], taken[FIRST:]
-    cases = [make(spec, setting, "float64", style, seed) for setting in head for style in ("integer", "random")]
+    cases = [
+        make(spec, setting, "float64", style, seed, flags)
+        for setting in head
+        for style, flags in _looks(spec, setting)
+    ]
     room = count - len(cases)
     if room <= 0 or not rest:
         return cases[:count], len(settings) - len(taken)
-    turns = cycle(turn for turn in _ROUND if turn[1] in ("random", "integer", *spec.styles))
+    styles = ("random", "integer", *spec.styles)
+    turns = cycle((*turn, mode) for turn in _ROUND if turn[1] in styles for mode in spec.modes)
     for place in range(room):
-        dtype, style = next(turns)
+        dtype, style, mode = next(turns)
         setting = rest[place * len(rest) // room]
-        cases.append(make(spec, setting, dtype, style, seed + place * room // max(len(rest), room)))
+        flags = _flags(mode if mode in _modes(spec, setting) else _modes(spec, setting)[0])
+        cases.append(make(spec, setting, dtype, style, seed + place * room // max(len(rest), room), flags))
     return cases, len(settings) - len(taken)
 
 
 def all_cases(spec: LayerSpec, takes: Takes = lambda setting: True, seed: int = 0) -> Iterator[Case]:
-    """Every setting x dtype x style that makes sense for the layer."""
+    """Every setting x dtype x style x mode that makes sense for the layer."""
     for setting in filter(takes, grid(spec)):
-        for dtype in DTYPES:
-            for style in ("random", "integer", *spec.styles):
-                if style != "empty" or min(map(len, setting.shapes.values())) > 1:  # a batch axis that can be empty
-                    yield make(spec, setting, dtype, style, seed)
+        for dtype, style, mode in product(DTYPES, ("random", "integer", *spec.styles), _modes(spec, setting)):
+            case = make(spec, setting, dtype, style, seed, _flags(mode))
+            if style != "empty" or _can_be_empty(case):
+                yield case
+
+
+def _looks(spec: LayerSpec, setting: Setting) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(style, flags) in which a setting at the head of the grid comes."""
+    for mode in _modes(spec, setting):
+        for style in ("integer", "random"):
+            yield style, _flags(mode)
+    if "train" in _modes(spec, setting):
+        for style in _OWN:
+            if style in spec.styles:
+                yield style, ()
+
+
+def _modes(spec: LayerSpec, setting: Setting) -> tuple[str, ...]:
+    return setting.modes or spec.modes
+
+
+def _flags(mode: str) -> tuple[str, ...]:
+    return () if mode == "train" else (mode,)
+
+
+def _can_be_empty(case: Case) -> bool:
+    """Whether every input has a batch axis, and it may be 0."""
+    if min(map(len, case.shapes.values())) < 2:
+        return False
+    try:
+        case.tensors  # noqa: B018  raises where the numbers do not fit each other
+    except ValueError:
+        return False
+    return True

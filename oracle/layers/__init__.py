@@ -14,6 +14,7 @@ FAMILIES = (
     "pooling",
     "activation",
     "softmax",
+    "normalization",
     "shape",
     "loss",
 )

@@ -17,10 +17,12 @@ Shapes = Mapping[str, Shape]
 
 @dataclass(frozen=True)
 class Setting:
-    """One point of a layer's grid: constructor arguments that differ from the defaults, and the inputs' shapes."""
+    """One point of a layer's grid: constructor arguments that differ from the defaults, and the inputs' shapes;
+    `modes` where it makes sense in some of the layer's modes only."""
 
     args: Args
     shapes: Shapes
+    modes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ class LayerSpec:
     styles     input styles beside "random" and "integer" that make sense for it
     draws      (args, shapes, style, dtype bits) -> Draw by tensor name, where the style's own range does not do
     exact      whether integer inputs give integer results whatever the order of the operations
+    modes      "train", and "eval" for a layer that does something else in evaluation
     twin       torch module -> class of the torch twin, where it is not torch.nn.<name>
+    twin_settings  (settings, dtype of the inputs) -> the twin's own, where a default depends on the dtype
     """
 
     name: str
@@ -89,7 +93,9 @@ class LayerSpec:
     styles: tuple[str, ...] = ("strided",)
     draws: Callable[[Args, Shapes, str, int], Mapping[str, Draw]] = lambda args, shapes, style, bits: {}
     exact: Callable[[Args], bool] = lambda args: True
+    modes: tuple[str, ...] = ("train",)
     twin: Callable[[Any], type] | None = None
+    twin_settings: Callable[[Args, str], Args] = lambda settings, dtype: settings
 
     def complete(self, args: Args) -> dict[str, Any]:
         """All arguments in torch's order, defaults filled in."""

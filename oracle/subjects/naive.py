@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from oracle.subjects import Answer, Call
+from oracle.subjects import Answer, Call, naive_normalization
 from oracle.subjects.attempt import attempt
 from scratchnet.naive import conv, linear, pooling
 
@@ -55,6 +55,7 @@ LOOPS: dict[str, tuple[str, Callable[[Call], tuple[Any, Callable[[], Gradients]]
     **{f"Conv{n}d": ("conv, conv_gradients", _conv) for n in (1, 2, 3)},
     **{f"MaxPool{n}d": ("max_pool, max_pool_gradient", _max_pool) for n in (1, 2, 3)},
     **{f"AvgPool{n}d": ("avg_pool, avg_pool_gradient", _avg_pool) for n in (1, 2, 3)},
+    **naive_normalization.LOOPS,
 }
 
 
@@ -103,7 +104,7 @@ class Naive:
         def forward(given: Call) -> dict[str, Any]:
             out, gradients = self._start(given)
             rest.append(gradients)
-            return {"out": out}
+            return out if isinstance(out, dict) else {"out": out}
 
         return attempt(call, forward, lambda given: rest[0]())
 

@@ -7,6 +7,15 @@ from scratchnet.nn.conv import Conv1d, Conv2d, Conv3d
 from scratchnet.nn.linear import Linear
 from scratchnet.nn.loss import CrossEntropyLoss, HalfSquaredError, MSELoss
 from scratchnet.nn.module import Module, Parameter
+from scratchnet.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+)
+from scratchnet.nn.normalization_per_sample import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from scratchnet.nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from scratchnet.nn.shape import Flatten, Identity
 from scratchnet.nn.softmax import LogSoftmax, Softmax
@@ -15,14 +24,23 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
     "CrossEntropyLoss",
     "Flatten",
+    "GroupNorm",
     "HalfSquaredError",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LayerNorm",
     "Linear",
+    "LocalResponseNorm",
     "LogSoftmax",
     "MSELoss",
     "MaxPool1d",
@@ -32,6 +50,7 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Sequential",
     "Sigmoid",
