@@ -26,6 +26,8 @@ def facts(case: Case) -> dict[str, Any]:
     known: dict[str, Any] = dict(case.settings)
     x = case.shapes["x"]
     known["N"] = x[0] if x else 1
+    if len(x) > 1 and not {"in_channels", "in_features"} & known.keys():
+        known["C"] = x[1]
     spatial = x[2:]
     for name, size in zip(AXES[len(AXES) - len(spatial) :], spatial, strict=False):
         known[name] = size

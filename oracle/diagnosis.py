@@ -17,17 +17,20 @@ from itertools import combinations
 
 import numpy as np
 
+from oracle.bounds import U, gamma
 from oracle.cases import Case
 from oracle.judge import CaseResult, Judgement
 from oracle.mistakes import by_layer
 from oracle.mistakes.kernel import Edits, Family, Mistake, NotThere
-from oracle.reference import Expected, reference
 from oracle.reduce import size
+from oracle.reference import Expected, reference
 from oracle.subjects import Call
 
 ENOUGH = 1 / 3  # of the wrong values must be hit
 PASSING = 8  # passing cases that a mistake must leave right
 FAILING = 24  # failing cases that are looked at
+STEPS = 16  # operations that a mistake may add to the right computation, each with its rounding
+FAR_BELOW = 2.0**-10  # of the values, and a bound says how it grows with them
 
 
 @dataclass(frozen=True)
@@ -97,17 +100,25 @@ class Evidence:
 
 
 def matches(actual: np.ndarray, wrong: np.ndarray, expected: np.ndarray, bound: np.ndarray) -> bool:
-    """Whether `actual` is `wrong` up to rounding. The bound belongs to `expected`; a wrong value of another size rounds in
-    proportion to its size."""
+    """Whether `actual` is `wrong` up to rounding: equal where whole numbers are exact. The bound belongs to `expected`;
+    a wrong value of another size rounds in proportion to its size."""
     if actual.shape != wrong.shape:
         return False
-    if not bound.any():
-        return bool(np.array_equal(actual, wrong, equal_nan=True))
+    same = (actual == wrong) | (np.isnan(actual) & np.isnan(wrong))
+    if same.all():
+        return True
     with np.errstate(all="ignore"):
-        scale = np.max(np.abs(wrong), initial=0) / max(np.max(np.abs(expected), initial=0), np.finfo(float).tiny)
-        allowed = float(np.max(bound, initial=0)) * max(1.0, float(scale) if np.isfinite(scale) else 1.0)
-        same = (actual == wrong) | (np.isnan(actual) & np.isnan(wrong)) | (np.abs(actual - wrong) <= allowed)
-    return bool(same.all())
+        u = U["float32" if np.array_equal(actual.astype(np.float32), actual, equal_nan=True) else "float64"]
+        most, right, error = _largest(wrong), _largest(expected), _largest(bound)
+        if error == 0 and most < 1 / u and np.array_equal(wrong, np.rint(wrong), equal_nan=True):
+            return False
+        scale = max(1.0, most / right) if error < right * FAR_BELOW else 1.0
+        allowed = error * scale + gamma(STEPS, u) * most
+        return bool((same | (np.abs(actual - wrong) <= allowed)).all())
+
+
+def _largest(array: np.ndarray) -> float:
+    return float(np.max(np.abs(array), initial=0, where=np.isfinite(array)))
 
 
 def variants(mistakes: Iterable[Mistake], tensor: str) -> list[Variant]:
@@ -129,7 +140,9 @@ def diagnose(judgement: Judgement, tensor: str, judge_again: Callable[[Case], Ca
     evidence = Evidence(family, tensor, failing, _passing(judgement, tensor, judge_again))
     singles = variants(family.mistakes, tensor)
     return (
-        _single(evidence, singles, judge_again, tell_apart) or _taking_turns(evidence, singles) or _composed(evidence, singles)
+        _single(evidence, singles, judge_again, tell_apart)
+        or _taking_turns(evidence, singles)
+        or _composed(evidence, singles)
     )
 
 
@@ -151,7 +164,9 @@ def _single(evidence: Evidence, singles: list[Variant], judge_again: Callable[[C
     return Diagnosis(evidence.tensor, best[0].mistakes, (best[0],), most, len(evidence.failing))
 
 
-def _told_apart(evidence: Evidence, best: list[Variant], case: Case, judge_again: Callable[[Case], CaseResult]) -> list[Variant]:
+def _told_apart(
+    evidence: Evidence, best: list[Variant], case: Case, judge_again: Callable[[Case], CaseResult]
+) -> list[Variant]:
     """Those of `best` that also give the subject's numbers on `case`, where they differ on it."""
     call = case.call()
     answers = [evidence.family.compute(evidence.tensor, variant.edits, call) for variant in best]

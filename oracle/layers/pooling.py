@@ -133,14 +133,21 @@ def _grid(ndim: int, options: tuple[str, ...]) -> Iterator[Setting]:
         make(1, None, 0, even, 1, 1),
         make(2, None, 0, even, 1, 1),
         make(2, None, 0, even, 3, 2),
-        make(2, 1, 0, odd, 2, 2),
-        make(3, 2, 0, big, 2, 2) or make(3, 1, 0, big, 2, 2),
+        make(2, 1, 0, odd, 2, 2, dilation=2),
+        make(3, 2, 1, big, 2, 2),
         make(2, 2, 0, odd, 2, 3),
         make(3, 1, 1, odd, 3, 2),
-        make(2, 2, 1, big, 2, 2),
+        make(2, 2, 1, big, 2, 2, count_include_pad=False),
         make(_UNEVEN[ndim], 2, 0, big, 2, 2),
-        make(_UNEVEN[ndim], _UNEVEN_STRIDE[ndim], 0, big, 3, 1),
-        make(3, 2, 1, odd, 2, 2, ceil_mode=True),
+        make(_UNEVEN[ndim], _UNEVEN_STRIDE[ndim], 0, big, 3, 1, dilation=2),
+        make(3, 2, 1, odd, 2, 2, ceil_mode=True, count_include_pad=False),
+        make(2, 3, 0, big, 2, 2, ceil_mode=True),
+    ]
+    plain = [  # for those who offer a stride and nothing else
+        make(2, 1, 0, odd, 2, 2),
+        make(3, 2, 0, big, 2, 2) or make(3, 1, 0, big, 2, 2),
+        make(3, 1, 0, odd, 1, 3),
+        make(2, 2, 0, even, 3, 2),
         make(2, 3, 0, big, 2, 2),
     ]
     axes: dict[str, Any] = {
@@ -158,7 +165,7 @@ def _grid(ndim: int, options: tuple[str, ...]) -> Iterator[Setting]:
         axes["count_include_pad"] = [True, False]
     if "divisor_override" in options:
         axes["divisor_override"] = [None, None, 3, 4]
-    yield from spread(axes, _COUNT[ndim], make, [setting for setting in first if setting is not None])
+    yield from spread(axes, _COUNT[ndim], make, [setting for setting in first + plain if setting is not None])
 
 
 def _spec(name: str, ndim: int, defaults: dict[str, Any], **rest: Any) -> LayerSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec as find_module
 
@@ -10,12 +10,13 @@ from oracle.layers import FAMILIES
 from oracle.mistakes.kernel import Family
 
 
-@lru_cache(maxsize=None)
+@cache
 def by_layer() -> dict[str, Family]:
-    """The family of mistakes of each layer that has one."""
+    """The mistakes of each layer that has some. A file has one Family for each set of kernels: maximum and average."""
     families = [
-        import_module(f"oracle.mistakes.{name}").FAMILY
+        family
         for name in FAMILIES
         if find_module(f"oracle.mistakes.{name}") is not None
+        for family in import_module(f"oracle.mistakes.{name}").FAMILIES
     ]
     return {spec: family for family in families for spec in family.specs}

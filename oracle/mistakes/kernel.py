@@ -1,8 +1,8 @@
 """How a mistake is computed: a short, readable kernel of each tensor, and edits of its text.
 
-A family writes one function per tensor ("out", "dx", "dweight") in plain array code. A wrong variant is that function with
-one line changed, as a person would have typed it: ("dx += ", "dx = "). Edits of two mistakes can be made one after the
-other, which is how two mistakes in one tensor are found.
+A family writes one function per tensor ("out", "dx", "dweight") in plain array code. A wrong variant is that function
+with one line changed, as a person would have typed it: ("dx += ", "dx = "). Edits of two mistakes can be made one after
+the other, which is how two mistakes in one tensor are found.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,6 +40,7 @@ class Mistake:
     hint       what went wrong, in the letters of the course note
     fix        what to write instead
     convention whether some courses prescribe it
+    styles     input styles that show it, where neither integers nor random numbers do
     """
 
     id: str
@@ -49,6 +50,7 @@ class Mistake:
     fix: str
     shows: Callable[[Facts], bool] = lambda facts: True
     convention: bool = False
+    styles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ class Family:
         try:
             with np.errstate(all="ignore"):
                 return np.asarray(kernel(**given, k=self.prepare(call)), np.float64)
-        except (ValueError, IndexError, TypeError, ZeroDivisionError, KeyError):
+        except Exception:  # two edits of one text can make anything
             return None
 
 
@@ -92,6 +94,6 @@ def _compile(kernel: Callable[..., np.ndarray], edits: Edits) -> tuple[Callable[
     return namespace[kernel.__name__], names
 
 
-@lru_cache(maxsize=None)
+@cache
 def _source(kernel: Callable[..., np.ndarray]) -> str:
     return textwrap.dedent(inspect.getsource(kernel))
