@@ -6,6 +6,7 @@ make the dimensions meet.   Source: the course note, section 1.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,6 @@ def linear_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarra
     """dout (..., O) -> dx = dout w, dw = dout^T x, db = sum of dout over all rows."""
     x, w = cache
     dx = dout @ w
-    rows = dout.reshape(dout.size // max(dout.shape[-1], 1), dout.shape[-1])
+    rows = dout.reshape(prod(dout.shape[:-1]), dout.shape[-1])
     dw = rows.T @ x.reshape(len(rows), x.shape[-1])
     return dx, dw, rows.sum(axis=0)
