@@ -120,6 +120,8 @@ def _folder(path: Path, wanted: Sequence[str], convention: str, timeout: float) 
         except TargetError as error:
             whole.problems.append(str(error))
             continue
+        if not part.subjects:
+            part.close()
         for subject in part.subjects:
             subject.implements = f"{name}: {subject.implements}"
         found |= {part.convention} if part.subjects else set()

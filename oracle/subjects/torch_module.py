@@ -62,7 +62,12 @@ class TorchModule:
             self._load(module, given)
             for x in inputs:
                 x.requires_grad_(x.is_floating_point())
-            outputs = by_name(given, module(*inputs))
+            # A module may work in place, as between other layers, on what is not a leaf of the graph.
+            passed = [x.clone() if x.requires_grad else x for x in inputs]
+            outputs = by_name(given, module(*passed))
+            for array, x in zip(given.inputs.values(), passed):
+                if array.flags.writeable:
+                    array[...] = x.detach().numpy()
             state.update(module=module, inputs=dict(zip(given.inputs, inputs)), outputs=outputs)
             own = dict(module.named_buffers())
             return _numpy(outputs) | _numpy({name: own.get(self._own(name)) for name in given.buffers})

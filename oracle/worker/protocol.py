@@ -58,7 +58,8 @@ class Frame:
 
 def pack(frame: Frame, caps: Caps) -> list[bytes | memoryview]:
     """The frame as pieces to send one after the other. Raises ProtocolError for what the other side refuses."""
-    heads, data = [], []
+    heads: list[bytes] = []
+    data: list[bytes | memoryview] = []
     for name, array in frame.arrays.items():
         array = np.asarray(array, array.dtype.newbyteorder("="), order="C")
         if array.dtype not in _DTYPES or array.ndim > _AXES or len(name.encode()) > 24:
@@ -76,7 +77,7 @@ def pack(frame: Frame, caps: Caps) -> list[bytes | memoryview]:
         )
     start = [_HEADER.pack(MAGIC, len(data), frame.id, len(text), size), *heads, text]
     if size < _SMALL:  # one system call, where copying costs less than a second one
-        return [b"".join(start + data)]
+        return [b"".join((*start, *data))]
     return [b"".join(start), *data]
 
 
