@@ -51,11 +51,7 @@ def conv_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray,
     kernel, out_sizes = w.shape[2:], dout.shape[2:]
     rows = dout.reshape(len(dout), groups, len(w) // groups, -1 if dout.size else 0)  # (N, G, K/G, positions)
 
-    columns = _columns(xp, kernel, stride, dilation, out_sizes, groups)
-    dw = np.zeros_like(_by_group(w, groups))
-    for row, column in zip(rows, columns, strict=True):  # image by image: a product for all would need N times dw
-        dw += row @ column.swapaxes(-1, -2)
-
+    dw = _sum_over_images(rows, _columns(xp, kernel, stride, dilation, out_sizes, groups))
     dcolumns = _by_group(w, groups).swapaxes(-1, -2) @ rows
     dcolumns = dcolumns.reshape(*xp.shape[:2], *kernel, *out_sizes)
     dxp = np.zeros_like(xp)
@@ -64,6 +60,14 @@ def conv_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray,
 
     db = dout.sum(axis=(0, *range(2, dout.ndim)))
     return crop(dxp, padding), dw.reshape(w.shape), db
+
+
+def _sum_over_images(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """dw = sum over n of dout[n] @ columns[n]^T, image by image: one product for all would need N times its memory."""
+    dw = np.zeros((rows.shape[1], rows.shape[2], columns.shape[2]), rows.dtype)
+    for row, column in zip(rows, columns, strict=True):
+        dw += row @ column.swapaxes(-1, -2)
+    return dw
 
 
 def _by_group(w: np.ndarray, groups: int) -> np.ndarray:
