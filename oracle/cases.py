@@ -2,22 +2,24 @@
 
     Conv2d(in_channels=3,out_channels=4,kernel_size=3x2,stride=2,padding=1)[x=2x3x7x5]@float64,random#17
 
-The constructor call by torch's names without its defaults (tuples as 3x2, booleans as true/false, words bare), the shapes
-of the inputs, dtype and style, flags, the seed. The values follow from the text alone, on every machine.
+The constructor call by torch's names without its defaults (tuples as 3x2, of one entry as 3x, booleans as true/false,
+words bare), the shapes of the inputs, dtype and style, flags, the seed. The values follow from the text alone, on every
+machine.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
-from oracle.layers import SPECS, find_spec
+from oracle.layers import find_spec
 from oracle.layers.spec import UPSTREAM_OF_A_LOSS, Choice, Draw, Integers, LayerSpec, Setting, Shape, Tensors, Uniform
 from oracle.subjects import Call
 
@@ -25,6 +27,8 @@ DTYPES = ("float64", "float32")
 STYLES = ("random", "integer", "wide", "strided", "ties", "kinks", "offset", "large", "empty")
 FLAGS = ("eval",)
 PRECISION = {"float32": 24, "float64": 53}  # bits of the significand: unit roundoff u = 2**-bits
+LARGEST = 2**22  # numbers in one tensor: sums stay so short that the bounds and the exact integers of float32 hold
+LONGEST = 1000  # characters of an id
 
 
 class CaseError(ValueError):
@@ -115,15 +119,20 @@ def make(spec: LayerSpec, setting: Setting, dtype: str = "float64", style: str =
 
 # ---- text
 
-_ID = re.compile(r"(?P<name>\w+)\((?P<args>[^()]*)\)\[(?P<shapes>[^\[\]]*)\]@(?P<words>[\w,-]+)#(?P<seed>\d{1,18})")
-_INT, _FLOAT = re.compile(r"-?\d{1,18}"), re.compile(r"-?(\d+\.\d*(e[+-]?\d+)?|\d+e[+-]?\d+|inf)")
+_ID = re.compile(
+    r"(?P<name>\w+)\((?P<args>[^()]*)\)\[(?P<shapes>[^\[\]]*)\]@(?P<words>[\w,-]+)#(?P<seed>\d{1,18})", re.ASCII
+)
+_CONSTANTS = {"true": True, "false": False, "none": None}
+_INT, _FLOAT = r"-?[0-9]{1,18}", r"-?(?:[0-9]+\.[0-9]*(?:e[+-]?[0-9]+)?|[0-9]+e[+-]?[0-9]+|inf)"
+_ONE = rf"(?:{_INT}|{_FLOAT}|{'|'.join(_CONSTANTS)})"
+_TUPLE = re.compile(rf"{_ONE}(?:x|(?:x{_ONE})+)")
 _WORD = re.compile(r"[a-z][a-z0-9_-]*")
 EXAMPLE = "Conv2d(in_channels=3,out_channels=4,kernel_size=3x2,stride=2,padding=1)[x=2x3x7x5]@float64,random#17"
 
 
 def write(value: Any) -> str:
     if isinstance(value, tuple):
-        return "x".join(map(write, value))
+        return "x".join(map(write, value)) + ("x" if len(value) == 1 else "")
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     return str(value)
@@ -135,62 +144,91 @@ def write_shape(shape: Shape) -> str:
 
 def read(text: str) -> Any:
     """The value of an argument. Raises ValueError for what is none."""
-    if text in ("true", "false", "none"):
-        return {"true": True, "false": False, "none": None}[text]
-    if _INT.fullmatch(text):
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if re.fullmatch(_INT, text):
         return int(text)
-    if _FLOAT.fullmatch(text):
+    if re.fullmatch(_FLOAT, text):
         return float(text)
+    if _TUPLE.fullmatch(text):
+        return tuple(read(part) for part in text.removesuffix("x").split("x"))
     if _WORD.fullmatch(text):
         return text
-    if "x" in text:
-        return tuple(read(part) for part in text.split("x"))
     raise ValueError(f"{text!r} is no value: a number, a tuple such as 3x2, true, false, none or a word expected")
 
 
 def parse(text: str) -> Case:
     """The case that prints as `text`. Raises CaseError where there is none."""
-    match = _ID.fullmatch(text.strip())
+    text = text.strip()
+    match = _ID.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
-        raise CaseError(f"case id {text!r} cannot be read; one looks like\n  {EXAMPLE}")
+        shown = text if len(text) <= LONGEST else f"{text[:40]}..."
+        raise CaseError(f"case id {shown!r} cannot be read; one looks like\n  {EXAMPLE}")
     try:
         spec = find_spec(match["name"])
-        args = {name: read(value) for name, value in _pairs(match["args"], (*spec.required, *spec.defaults))}
-        for name, value in args.items():
-            if isinstance(spec.defaults.get(name), bool) and not isinstance(value, bool):
-                raise ValueError(f"{name}={write(value)}, true or false expected")
+        args = {
+            name: _read_argument(spec, name, value)
+            for name, value in _pairs(match["args"], (*spec.required, *spec.defaults)).items()
+        }
         missing = [name for name in spec.required if name not in args]
         if missing:
             raise ValueError(f"{', '.join(missing)} missing")
-        shapes = {name: _read_shape(name, value) for name, value in _pairs(match["shapes"], spec.inputs)}
+        shapes = {name: _read_shape(name, value) for name, value in _pairs(match["shapes"], spec.inputs).items()}
         absent = [name for name in spec.inputs if name not in shapes]
         if absent:
             raise ValueError(f"the shape of {', '.join(absent)} is missing")
         dtype, style, *flags = match["words"].split(",") if "," in match["words"] else (match["words"], "")
-        for what, word, known in (("dtype", dtype, DTYPES), ("style", style, STYLES), *(("flag", f, FLAGS) for f in flags)):
+        styles = [known for known in STYLES if known in ("random", "integer", *spec.styles)]
+        words = (("dtype", dtype, DTYPES), ("style", style, styles), *(("flag", flag, FLAGS) for flag in flags))
+        for what, word, known in words:
             if word not in known:
                 raise ValueError(f"{what} {word!r}, one of {', '.join(known)} expected")
-        case = make(spec, Setting(args, shapes), dtype, style, int(match["seed"]), tuple(flags))
-        case.tensors  # noqa: B018  raises where the numbers do not fit each other
+        case = make(spec, Setting(args, shapes), dtype, style, int(match["seed"]), tuple(dict.fromkeys(flags)))
+        _check_sizes(case.shapes)
+        tensors = case.tensors  # raises where the numbers do not fit each other
+        _check_sizes({**tensors.outputs, **tensors.parameters, **tensors.buffers})
     except (ValueError, TypeError, ArithmeticError) as error:
         raise CaseError(f"case id {text!r}: {error}") from None
     return case
 
 
-def _pairs(text: str, known: tuple[str, ...]) -> list[tuple[str, str]]:
-    pairs = []
+def _pairs(text: str, known: tuple[str, ...]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
     for part in filter(None, text.split(",")):
         name, equals, value = part.partition("=")
         if not equals or name not in known:
             raise ValueError(f"{part!r} is not understood; known are {', '.join(known)}")
-        pairs.append((name, value))
+        if name in pairs:
+            raise ValueError(f"{name} is given twice")
+        pairs[name] = value
     return pairs
+
+
+def _read_argument(spec: LayerSpec, name: str, text: str) -> Any:
+    """The value as the layer takes it: `none` is a word to an argument that is one (reduction=none)."""
+    default = spec.defaults.get(name, 0)
+    if isinstance(default, str) and _WORD.fullmatch(text):
+        return text
+    value = read(text)
+    if isinstance(default, bool) and not isinstance(value, bool):
+        raise ValueError(f"{name}={text}, true or false expected")
+    if isinstance(value, bool) and not isinstance(default, bool | None):
+        raise ValueError(f"{name}={text}, a number expected")
+    return value
+
+
+def _check_sizes(shapes: Mapping[str, Shape]) -> None:
+    for name, shape in shapes.items():
+        if not all(type(size) is int for size in shape):
+            raise ValueError(f"{name} would have shape {write_shape(shape)}: whole numbers expected")
+        if math.prod(shape) > LARGEST:
+            raise ValueError(f"{name} would have shape {write_shape(shape)}: at most {LARGEST} numbers expected")
 
 
 def _read_shape(name: str, text: str) -> Shape:
     if text == "scalar":
         return ()
-    if not re.fullmatch(r"\d{1,9}(x\d{1,9})*", text):
+    if not re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})*", text):
         raise ValueError(f"shape {name}={text!r}, sizes such as 2x3x7x5 expected")
     return tuple(map(int, text.split("x")))
 
@@ -202,26 +240,34 @@ def _same(value: Any, default: Any) -> bool:
 # ---- values
 
 
+def _key(text: str) -> int:
+    """The first 128 bits of the text's sha256."""
+    return int.from_bytes(sha256(text.encode()).digest()[:16], "little")
+
+
 class _Raw:
-    """The case's own bits: Philox keyed by the first 128 bits of the id's sha256, mapped to numbers here, because NumPy
-    promises the same bits in every version but not the same floats."""
+    """The case's own bits: Philox keyed by its id, mapped to numbers here, because NumPy promises the same bits in
+    every version but not the same floats."""
 
     def __init__(self, text: str):
-        key = int.from_bytes(sha256(text.encode()).digest()[:16], "little")
-        self._philox = np.random.Philox(key=key)
+        self._philox = np.random.Philox(key=_key(text))
 
     def array(self, shape: Shape, draw: Draw, dtype: np.dtype) -> np.ndarray:
-        raw = self._philox.random_raw(int(np.prod(shape, dtype=np.int64))).reshape(shape)
-        match draw:
-            case Integers(lo, hi, scale, index):
-                whole = lo + (raw % np.uint64(hi - lo + 1)).astype(np.int64)
-                return whole if index else (whole * scale).astype(dtype)
-            case Choice(values):
-                return np.array(values, dtype)[raw % np.uint64(len(values))]
-            case Uniform(lo, hi):
-                bits = PRECISION[dtype.name]
-                unit = (raw >> np.uint64(64 - bits)).astype(np.float64) * 2.0**-bits
-                return (lo + (hi - lo) * unit).astype(dtype)
+        raw = self._philox.random_raw(math.prod(shape)).reshape(shape)
+        return np.asarray(_drawn(raw, draw, dtype))  # of one number too, which NumPy would give as a scalar
+
+
+def _drawn(raw: np.ndarray, draw: Draw, dtype: np.dtype) -> np.ndarray:
+    match draw:
+        case Integers(lo, hi, scale, index):
+            whole = lo + (raw % np.uint64(hi - lo + 1)).astype(np.int64)
+            return whole if index else (whole * scale).astype(dtype)
+        case Choice(values):
+            return np.array(values, dtype)[raw % np.uint64(len(values))]
+        case Uniform(lo, hi):
+            bits = PRECISION[dtype.name]
+            unit = (raw >> np.uint64(64 - bits)).astype(np.float64) * 2.0**-bits
+            return (lo + (hi - lo) * unit).astype(dtype)
 
 
 def _draws(case: Case) -> dict[str, Draw]:
@@ -233,8 +279,9 @@ def _draws(case: Case) -> dict[str, Draw]:
     draws |= {f"d{name}": UPSTREAM_OF_A_LOSS if shape == () else upstream for name, shape in outputs.items()}
     if case.style == "wide":
         wide = Integers(-(2 ** (case.bits - 4)), 2 ** (case.bits - 4))
-        draws[("x", *(f"d{name}" for name in outputs))[case.seed % 2]] = _fit(wide, case)
-    return draws | own
+        operands = ["x", *(f"d{name}" for name in outputs)]
+        draws[operands[_key(case.id) % len(operands)]] = _fit(wide, case)
+    return draws | dict(own)
 
 
 def _style_range(case: Case) -> tuple[Draw, Draw]:
@@ -247,8 +294,8 @@ def _style_range(case: Case) -> tuple[Draw, Draw]:
         return Uniform(), Uniform()
     if case.style == "kinks":
         return Integers(-7, 7), Integers(-9, 9)
-    if case.style == "wide":
-        return Integers(-1, 1), Integers(-1, 1)
+    if case.style == "wide":  # one operand is; the others never hide it behind a 0
+        return Choice((-1.0, 1.0)), Choice((-1.0, 1.0))
     if case.style == "ties":
         return Integers(-1, 1), Integers(-9, 9)
     room = 2**case.bits // max(case.spec.bound.terms(case), 1)
