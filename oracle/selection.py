@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from itertools import cycle, product
 
 from oracle.cases import DTYPES, Case, make
@@ -23,9 +23,13 @@ _OWN = ("offset", "large", "ties", "kinks")  # they show what neither integers n
 Takes = Callable[[Setting], bool]  # whether a subject offers a setting at all
 
 
-@lru_cache(maxsize=None)
+@cache
 def grid(spec: LayerSpec) -> tuple[Setting, ...]:
-    return tuple(spec.grid())
+    """The layer's settings, each once (a default that is written out is the setting without it)."""
+    once: dict[str, Setting] = {}
+    for setting in spec.grid():
+        once.setdefault(make(spec, setting).id, setting)
+    return tuple(once.values())
 
 
 def default_cases(
@@ -60,11 +64,14 @@ def default_cases(
 
 def all_cases(spec: LayerSpec, takes: Takes = lambda setting: True, seed: int = 0) -> Iterator[Case]:
     """Every setting x dtype x style x mode that makes sense for the layer."""
+    seen: set[str] = set()  # without a batch, settings that differ in its size are one
     for setting in filter(takes, grid(spec)):
         for dtype, style, mode in product(DTYPES, ("random", "integer", *spec.styles), _modes(spec, setting)):
             case = make(spec, setting, dtype, style, seed, _flags(mode))
-            if style != "empty" or _can_be_empty(case):
-                yield case
+            if style == "empty" and (case.id in seen or not _can_be_empty(case)):
+                continue
+            seen.add(case.id)
+            yield case
 
 
 def _looks(spec: LayerSpec, setting: Setting) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -49,19 +49,21 @@ def _tensors(ndim: int, args: Args, shapes: Shapes) -> Tensors:
     expect(min(*kernel, *stride, *dilation) >= 1 and min(padding) >= 0, "kernel_size, stride, dilation: at least 1")
     expect(all(2 * p <= f for p, f in zip(padding, kernel, strict=True)), "padding must be at most half of kernel_size")
     expect(min(x[1:]) >= 1, f"x has shape {x}: only the batch may be empty")
-    sizes = tuple(pooled_size(*axis, args["ceil_mode"]) for axis in zip(x[2:], kernel, stride, padding, dilation, strict=True))
+    axes = zip(x[2:], kernel, stride, padding, dilation, strict=True)
+    sizes = tuple(pooled_size(*axis, args["ceil_mode"]) for axis in axes)
     expect(min(sizes) >= 1, "the output size would be 0: (H + 2P - D(F-1) - 1)/S + 1 must be at least 1")
-    axes = zip(x[2:], kernel, stride, padding, dilation, sizes, strict=True)
-    expect(all(_meets_input(*axis) for axis in axes), "a window would lie in the padding alone")
+    meets = map(_meets_input, x[2:], kernel, stride, padding, dilation, sizes)
+    expect(all(meets), "a window would lie in the padding alone")
     return Tensors({"out": (*x[:2], *sizes)})
 
 
 def _meets_input(size: int, kernel: int, stride: int, padding: int, dilation: int, out: int) -> bool:
     """Whether every window has a place inside of the input. Where one has none (a dilated window that steps over the
     image) torch 2.13 returns -inf and its backward writes outside of its memory: such a case must never reach it."""
-    return all(
-        any(0 <= y * stride - padding + r * dilation < size for r in range(kernel)) for y in range(out)
-    )
+    if (out - 1) * stride - padding >= size:
+        return False
+    before = range(min(out, -(-padding // stride)))  # windows that start in the padding, then go in steps of `dilation`
+    return dilation <= size or all((y * stride - padding) % dilation < size for y in before)
 
 
 def _overlap(case: Case) -> int:
