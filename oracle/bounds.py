@@ -42,31 +42,59 @@ class Bound(Protocol):
         """The longest sum in the layer: it says how large exact integers may be."""
         ...
 
-    def __call__(self, case: Case, call: Call, expected: Arrays, twin: Twin) -> dict[str, np.ndarray]: ...
+    def of_one(self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float) -> dict[str, np.ndarray]:
+        """How far ONE implementation that computes with unit roundoff `u` may be from the exact result. `tiny` is its
+        smallest normal number."""
+        ...
+
+
+def difference(bound: Bound, case: Case, call: Call, expected: Arrays, twin: Twin) -> dict[str, np.ndarray]:
+    """How far the subject may be from the reference: both have rounded, the subject in the case's dtype."""
+    subject = bound.of_one(case, call, expected, twin, U[case.dtype], TINY[case.dtype])
+    if case.dtype == "float64":
+        return {name: 2 * array for name, array in subject.items()}
+    own = bound.of_one(case, call, expected, twin, U_REFERENCE, TINY["float64"])
+    return {name: subject[name] + own[name] for name in subject}
 
 
 @dataclass(frozen=True)
 class SumsOfProducts:
     """A layer that is linear in each of its operands (linear, convolution, pooling).
 
-    `lengths` gives m for each tensor; the sums of absolute products come from the twin itself, run on absolute
-    operands. Operands named in `keep` stay as they are: max pooling selects by x, and |x| would select others.
+    lengths   m for each tensor; the sums of absolute products come from the twin itself, run on absolute operands
+    keep      operands that stay as they are: max pooling selects by x, and |x| would select others
+    products  the two operands whose products a tensor sums, where a fast algorithm for such sums exists (convolution)
     """
 
     lengths: Lengths
     keep: tuple[str, ...] = ()
+    products: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def terms(self, case: Case) -> int:
         return max(self.lengths(case).values())
 
-    def __call__(self, case: Case, call: Call, expected: Arrays, twin: Twin) -> dict[str, np.ndarray]:
-        absolute = twin(_absolute(call, self.keep))
-        u = U[case.dtype]
+    def of_one(self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float) -> dict[str, np.ndarray]:
         lengths = self.lengths(case)
-        return {
-            name: (gamma(lengths[name], u) + gamma(lengths[name], U_REFERENCE)) * np.abs(absolute[name])
-            for name in expected
-        }
+        return {name: gamma(lengths[name], u) * array for name, array in self.absolute(call, twin).items()}
+
+    def absolute(self, call: Call, twin: Twin) -> dict[str, np.ndarray]:
+        """The sums of absolute products."""
+        return {name: np.abs(array) for name, array in twin(_absolute(call, self.keep)).items()}
+
+    def normwise(self, case: Case, call: Call, tensor: str) -> float | None:
+        """How far an algorithm may be that transforms its operands first (FFT, Winograd): it is accurate in the norm
+        of the whole tensor, and not in each element. None where no such algorithm is known.
+
+        An FFT of length n has a relative error in the 2-norm of at most log2(n) * eta, eta = u + gamma_4 (sqrt 2 + u)
+        (Higham, theorem 24.2), 6.7 u; a convolution by FFT takes three of them and a product:
+        |error| <= (3 * 7 * log2(n) + 1) u * ||a|| * ||b||.
+        """
+        if tensor not in self.products:
+            return None
+        arrays = call.arrays()
+        one, other = (np.asarray(arrays[name], np.float64).ravel() for name in self.products[tensor])
+        transforms = 3 * 7 * np.log2(max(2 * (one.size + other.size), 2)) + 1
+        return float(transforms * U[case.dtype] * np.linalg.norm(one) * np.linalg.norm(other))
 
 
 @dataclass(frozen=True)
@@ -76,14 +104,14 @@ class Selection:
     def terms(self, case: Case) -> int:
         return 1
 
-    def __call__(self, case: Case, call: Call, expected: Arrays, twin: Twin) -> dict[str, np.ndarray]:
+    def of_one(self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float) -> dict[str, np.ndarray]:
         return {name: np.zeros(array.shape) for name, array in expected.items()}
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A nonlinear layer: `formula(case, call, expected, u)` gives the bound of one implementation with unit roundoff u
-    (the derivation stands in its docstring); the subject's and the reference's are added."""
+    """A nonlinear layer: `formula(case, call, expected, u, tiny)` gives the bound of one implementation with unit
+    roundoff u; the derivation stands in its docstring."""
 
     formula: Callable[[Case, Call, Arrays, float, float], dict[str, np.ndarray]]
     length: Callable[[Case], int] = field(default=lambda case: 1)
@@ -91,11 +119,10 @@ class Formula:
     def terms(self, case: Case) -> int:
         return self.length(case)
 
-    def __call__(self, case: Case, call: Call, expected: Arrays, twin: Twin) -> dict[str, np.ndarray]:
+    def of_one(self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float) -> dict[str, np.ndarray]:
         with np.errstate(all="ignore"):  # an empty mean is NaN on purpose, and so is its bound
-            subject = self.formula(case, call, expected, U[case.dtype], TINY[case.dtype])
-            reference = self.formula(case, call, expected, U_REFERENCE, TINY["float64"])
-        return {name: subject[name] + reference[name] for name in expected}
+            bounds = self.formula(case, call, expected, u, tiny)
+        return {name: np.broadcast_to(bounds[name], expected[name].shape) for name in expected}
 
 
 def _absolute(call: Call, keep: tuple[str, ...]) -> Call:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
+from oracle.accuracy import settle
 from oracle.cases import Case
 from oracle.findings import Findings, investigate
 from oracle.judge import Judgement, judge
@@ -78,6 +79,7 @@ def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | 
 
 def investigated(judgement: Judgement, seed: int) -> Json:
     """The report of one layer, with what explains its failures."""
+    judgement = settle(judgement)
     if not judgement.failed:
         return spec_report(judgement, Findings())
     fresh, _ = default_cases(find_spec(judgement.subject.spec), lambda setting: takes(judgement.subject, setting),

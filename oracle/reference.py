@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from oracle.bounds import difference
 from oracle.cases import Case, write
 from oracle.layers import find_spec
 from oracle.subjects import Call
@@ -38,7 +39,7 @@ def reference(case: Case, call: Call) -> Expected:
     if case.exact:
         bounds = {name: np.zeros(array.shape) for name, array in expected.items()}
     else:
-        bounds = case.spec.bound(case, _contiguous64(call), expected, run_twin)
+        bounds = difference(case.spec.bound, case, in_float64(call), expected, run_twin)
     return Expected(expected, bounds)
 
 
@@ -104,7 +105,7 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(array, dtype, order="C"))
 
 
-def _contiguous64(call: Call) -> Call:
+def in_float64(call: Call) -> Call:
     def convert(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {
             name: np.array(array, np.float64 if array.dtype.kind == "f" else array.dtype, order="C")

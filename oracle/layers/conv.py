@@ -166,7 +166,7 @@ SPECS = tuple(
         {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True},
         partial(_tensors, ndim),
         _GRIDS[ndim],
-        SumsOfProducts(_lengths),
+        SumsOfProducts(_lengths, products={"out": ("x", "weight"), "dx": ("dout", "weight"), "dweight": ("x", "dout")}),
         styles=("wide", "strided", "empty"),
     )
     for ndim in (1, 2, 3)

@@ -13,6 +13,9 @@ Json = dict[str, Any]
 WRONG = ("wrong", "error", "partial")
 
 NOTES = {
+    "lower-precision": "computes in a lower precision than its input has: right, with fewer digits",
+    "different-algorithm": "accurate in the norm of the tensor and not in each element, as an FFT or Winograd convolution is",
+    "more-accurate-than-torch": "where it differs from torch, the exact result is on its side",
     "modifies-input": "changes the upstream gradient that it is given; harmless where nobody reads it again",
 }
 

@@ -1,0 +1,168 @@
+"""Outside of its bound, and yet not wrong: three explanations that are tried before anything is called a mistake.
+
+    more accurate than torch   on a nonlinear function the exact result decides (oracle.exact)
+    lower-precision            the subject computes in float32 (or half) inside of float64; claimed on evidence only: its
+                               dtype, values that all fit into the lower precision, or a failure on `wide` integers
+    different-algorithm        a convolution by FFT or Winograd: accurate in the norm of the tensor, not in each element
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from oracle.bounds import Formula, SumsOfProducts
+from oracle.comparison import TensorResult, compare
+from oracle.exact import exact
+from oracle.judge import CaseResult, Judgement
+from oracle.reference import in_float64, run_twin
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A floating-point format: unit roundoff, smallest normal number, and the nearest values that it holds."""
+
+    name: str
+    u: float
+    tiny: float
+    round: Callable[[np.ndarray], np.ndarray]
+
+
+def _bfloat16(array: np.ndarray) -> np.ndarray:
+    bits = array.astype(np.float32).view(np.uint32)
+    return (bits & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
+
+
+LOWER = (
+    Precision("float32", 2.0**-24, float(np.finfo(np.float32).tiny), lambda a: a.astype(np.float32).astype(np.float64)),
+    Precision("float16", 2.0**-11, float(np.finfo(np.float16).tiny), lambda a: a.astype(np.float16).astype(np.float64)),
+    Precision("bfloat16", 2.0**-8, float(np.finfo(np.float32).tiny), _bfloat16),
+)
+
+
+def settle(judgement: Judgement) -> Judgement:
+    """The judgement in which failures that one of the three explains are none; each tensor is explained as a whole."""
+    for tensor in [name for name, results in judgement.tensors.items() if any(r.accuracy == "wrong" for r in results)]:
+        for explanation in (_more_accurate, _lower_precision, _different_algorithm):
+            judgement = explanation(judgement, tensor)
+    return judgement
+
+
+def _failing(judgement: Judgement, tensor: str) -> list[CaseResult]:
+    return [result for result in judgement.failed if result.tensors.get(tensor, _NONE).accuracy == "wrong"]
+
+
+_NONE = TensorResult("missing")
+
+
+def _values(result: CaseResult, tensor: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """(what came, what torch has), where both are finite numbers of one shape."""
+    if result.answer is None or result.expected is None or result.tensors[tensor].wrong is None:
+        return None
+    actual, expected = result.answer.tensors[tensor], result.expected.tensors[tensor]
+    finite = np.isfinite(actual).all() and np.isfinite(expected).all()
+    return (actual, expected) if finite else None
+
+
+def _with(judgement: Judgement, changes: dict[int, CaseResult]) -> Judgement:
+    return replace(judgement, results=[changes.get(id(result), result) for result in judgement.results])
+
+
+def _set(result: CaseResult, tensor: str, outcome: TensorResult, note: str) -> CaseResult:
+    return replace(result, tensors=result.tensors | {tensor: outcome}, notes=(*result.notes, note))
+
+
+# ---- more accurate than torch
+
+
+def _more_accurate(judgement: Judgement, tensor: str) -> Judgement:
+    """The subject's own rounding is measured from the exact result, in the failing cases of a nonlinear layer."""
+    changes = {}
+    for result in _failing(judgement, tensor):
+        bound = result.case.spec.bound
+        if not isinstance(bound, Formula) or _values(result, tensor) is None:
+            continue
+        assert result.call is not None and result.expected is not None and result.answer is not None
+        truth = exact(result.call)
+        if truth is None or tensor not in truth or truth[tensor].shape != result.expected.tensors[tensor].shape:
+            continue
+        outcome = compare(result.answer.tensors[tensor], truth[tensor], result.expected.bounds[tensor])
+        if not outcome.failed:
+            changes[id(result)] = _set(result, tensor, outcome, "more-accurate-than-torch")
+    return _with(judgement, changes)
+
+
+# ---- lower precision
+
+
+def _lower_precision(judgement: Judgement, tensor: str) -> Judgement:
+    failing = _failing(judgement, tensor)
+    for precision in LOWER:
+        outcomes = [_inside(result, tensor, precision) for result in failing]
+        evident = any(
+            outcome is not None and _evidence(result, tensor, precision) for result, outcome in zip(failing, outcomes)
+        )
+        if failing and evident and all(outcome is not None for outcome in outcomes):
+            return _with(judgement, {
+                id(result): _set(result, tensor, outcome, "lower-precision")
+                for result, outcome in zip(failing, outcomes) if outcome is not None
+            })  # fmt: skip
+    return judgement
+
+
+def _inside(result: CaseResult, tensor: str, precision: Precision) -> TensorResult | None:
+    """The result as lower-precision, where it lies within the bound of that precision; None where it does not.
+
+    The inputs were rounded as well: each operand of a product brings u of its own, so the bound is taken for both.
+    """
+    values = _values(result, tensor)
+    if values is None or result.call is None or precision.u <= 2.0**-result.case.bits:
+        return None
+    case, call = result.case, in_float64(result.call)
+    assert result.expected is not None
+    bounds = case.spec.bound.of_one(case, call, result.expected.tensors, run_twin, precision.u, precision.tiny)
+    rounded_inputs = 2 * precision.u * _absolute_size(result, tensor)
+    outcome = compare(*values, bounds[tensor] + rounded_inputs + result.expected.bounds[tensor])
+    return None if outcome.failed else replace(outcome, accuracy="lower-precision", worst=0.0)
+
+
+def _absolute_size(result: CaseResult, tensor: str) -> np.ndarray:
+    """What the rounding of the inputs is relative to: the sum of absolute products, gamma_1 of which is u times it."""
+    assert result.call is not None and result.expected is not None
+    case, bound = result.case, result.case.spec.bound
+    if isinstance(bound, SumsOfProducts):
+        return bound.absolute(in_float64(result.call), run_twin)[tensor]
+    return np.abs(result.expected.tensors[tensor])
+
+
+def _evidence(result: CaseResult, tensor: str, precision: Precision) -> bool:
+    values = _values(result, tensor)
+    assert values is not None
+    actual, expected = values
+    with np.errstate(all="ignore"):
+        if np.finfo(actual.dtype).eps > np.finfo(np.dtype(result.case.dtype)).eps:
+            return True
+        fits = np.array_equal(precision.round(actual.astype(np.float64)), actual)
+        needs = not np.array_equal(precision.round(expected), expected)
+    return (fits and needs) or (result.case.style == "wide" and result.case.exact)
+
+
+# ---- a different algorithm
+
+
+def _different_algorithm(judgement: Judgement, tensor: str) -> Judgement:
+    """All failing cases lie within the normwise bound."""
+    failing = _failing(judgement, tensor)
+    changes = {}
+    for result in failing:
+        bound, values = result.case.spec.bound, _values(result, tensor)
+        if not isinstance(bound, SumsOfProducts) or values is None or result.call is None:
+            return judgement
+        allowed = bound.normwise(result.case, result.call, tensor)
+        if allowed is None or np.max(np.abs(values[0] - values[1])) > allowed:
+            return judgement
+        outcome = replace(result.tensors[tensor], accuracy="different-algorithm", wrong=None)
+        changes[id(result)] = _set(result, tensor, outcome, "different-algorithm")
+    return _with(judgement, changes)
