@@ -58,7 +58,6 @@ def show(console: Console) -> None:
     say()
     grids = [("input I", "i", I), ("kernel k", "k", k), ("output O", "O", torch["out"]), ("given: dL/dO", "dO", dO)]
     _side_by_side(console, [_titled(title, _names(letter, array)) for title, letter, array in grids])
-    say()
     _side_by_side(console, [_titled("", _numbers(array), _width(letter)) for _, letter, array in grids])
 
     part("1  Forward: lay the kernel on the input, multiply what meets, add")
