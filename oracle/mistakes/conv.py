@@ -1,7 +1,7 @@
 # ruff: noqa: E501  an edit stands on one line
 """Convolution: the kernels, one for each tensor, and what people get wrong in them.
 
-    O[n,k,y] = B[k] + sum over c,r of I[n, c, y*S + r*D - P] * W[k,c,r]
+O[n,k,y] = B[k] + sum over c,r of I[n, c, y*S + r*D - P] * W[k,c,r]
 """
 
 from __future__ import annotations
@@ -127,7 +127,12 @@ def prepare(call: Call) -> SimpleNamespace:
     else:
         before = after = list(each(0 if padding == "valid" else padding))
     return SimpleNamespace(
-        kernel=kernel, stride=each(settings["stride"]), dilation=dilation, before=before, after=after, groups=settings["groups"]
+        kernel=kernel,
+        stride=each(settings["stride"]),
+        dilation=dilation,
+        before=before,
+        after=after,
+        groups=settings["groups"],
     )
 
 
@@ -576,5 +581,7 @@ MISTAKES = (
 )  # fmt: skip
 
 FAMILIES = (
-    Family({"out": out, "dx": dx, "dweight": dweight, "dbias": dbias}, MISTAKES, prepare, ("Conv1d", "Conv2d", "Conv3d")),
+    Family(
+        {"out": out, "dx": dx, "dweight": dweight, "dbias": dbias}, MISTAKES, prepare, ("Conv1d", "Conv2d", "Conv3d")
+    ),
 )

@@ -1,8 +1,8 @@
 # ruff: noqa: E501  an edit stands on one line
 """Pooling: the kernels of maximum and average, and what people get wrong in them.
 
-    maximum  O[n,c,y] = max over r of I[n, c, y*S + r*D - P], and dI gets dO at the place of the first maximum
-    average  O[n,c,y] = 1/divisor * sum over r of I[n, c, y*S + r - P], and each place of the window gets dO/divisor
+maximum  O[n,c,y] = max over r of I[n, c, y*S + r*D - P], and dI gets dO at the place of the first maximum
+average  O[n,c,y] = 1/divisor * sum over r of I[n, c, y*S + r - P], and each place of the window gets dO/divisor
 """
 
 from __future__ import annotations
@@ -482,5 +482,7 @@ _AVERAGE = (
 
 FAMILIES = (
     Family({"out": max_out, "dx": max_dx}, _MAXIMUM + _SHARED, prepare, ("MaxPool1d", "MaxPool2d", "MaxPool3d")),
-    Family({"out": average_out, "dx": average_dx}, _AVERAGE + _SHARED, prepare, ("AvgPool1d", "AvgPool2d", "AvgPool3d")),
+    Family(
+        {"out": average_out, "dx": average_dx}, _AVERAGE + _SHARED, prepare, ("AvgPool1d", "AvgPool2d", "AvgPool3d")
+    ),
 )

@@ -95,7 +95,7 @@ class Mutant:
 
 def named(item: Item, cases) -> str | None:
     judgement = Judgement(Mutant(item.spec), [judged(item, case) for case in cases], 0, 0.0)
-    found = diagnose(judgement, item.tensor, lambda case: judged(item, case), cases_of(item.spec, 24, 1000))
+    found = diagnose(judgement, item.tensor, lambda case: judged(item, case), cases_of(item.spec, 48, 1000))
     return None if found is None else "+".join(mistake.id for mistake in found.mistakes)
 
 
