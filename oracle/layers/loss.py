@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,14 +41,14 @@ def _squares(case: Case, call: Call, expected: Arrays, u: float, tiny: float) ->
 
 
 
-
 def _pair_grid(reductions: tuple[str, ...]) -> Iterator[Setting]:
+    """A dozen shapes, most of them with the first reduction and each other one twice; then every shape with each."""
     first = [(1,), (2,), (4,), (2, 2), (3, 2), (4, 1), (2, 4), (8,), (2, 3), (4, 4), (5, 2), (2, 2, 2)]
     more = [(), (7,), (3, 3), (2, 3, 4), (2, 3, 2, 2), (33,), (1, 1), (6, 5), (64, 10)]
-    for reduction in reductions:
-        for shape in first + more:
-            args = {"reduction": reduction} if len(reductions) > 1 else {}
-            yield Setting(args, {"x": shape, "target": shape})
+    head = list(zip(first, (*reductions[:1] * 6, *reductions[::-1] * 2, *reductions[:1] * 6)))
+    for shape, reduction in dict.fromkeys([*head, *((shape, r) for r in reductions for shape in first + more)]):
+        args = {"reduction": reduction} if len(reductions) > 1 else {}
+        yield Setting(args, {"x": shape, "target": shape})
 
 
 # ---- cross entropy
@@ -110,18 +111,41 @@ def _class_draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[s
     return {"target": target} | ({"x": values[style]} if style in values else {})
 
 
+_HEAD: tuple[tuple[tuple[int, ...], bool, dict[str, Any]], ...] = (  # shape, probabilities as targets, arguments
+    ((1, 2), False, {}),
+    ((2, 3), False, {}),
+    ((3, 3), False, {}),
+    ((4, 3), True, {}),
+    ((3, 2), False, {"reduction": "none"}),
+    ((6, 3), False, {"ignore_index": 1}),
+    ((2, 2), False, {}),
+    ((3, 4), True, {"label_smoothing": 0.1}),
+    ((4, 3), False, {"reduction": "sum", "label_smoothing": 0.1}),
+    ((7, 3), False, {"ignore_index": 1}),
+    ((2, 5), True, {"label_smoothing": 0.1}),
+    ((5, 10), False, {"reduction": "none"}),
+)
+
+
 def _class_grid() -> Iterator[Setting]:
-    first = [(1, 2), (2, 3), (3, 2), (1, 1), (2, 5), (4, 3), (3, 3), (5, 10), (2, 2), (3, 4), (6, 3), (7, 5)]
-    more = [(3,), (2, 3, 4), (2, 4, 3, 2), (64, 10), (1, 100)]
-    for reduction in REDUCTIONS:
-        for smoothing in (0.0, 0.1):
-            for probabilities in (False, True):
-                for shape in first + more:
-                    each = () if len(shape) == 1 else (shape[0], *shape[2:])
-                    args = {"reduction": reduction, "label_smoothing": smoothing}
-                    if not probabilities and smoothing == 0 and len(shape) > 2:
-                        args["ignore_index"] = 1
-                    yield Setting(args, {"x": shape, "target": shape if probabilities else each})
+    shapes = [(1, 2), (2, 3), (3, 2), (1, 1), (2, 5), (4, 3), (3, 3), (5, 10), (2, 2), (3, 4), (6, 3), (7, 5),
+              (3,), (2, 3, 4), (2, 4, 3, 2), (64, 10), (1, 100)]  # fmt: skip
+    seen = []
+    for shape, probabilities, args in (*_HEAD, *_every(shapes)):
+        if (shape, probabilities, args) not in seen:
+            seen.append((shape, probabilities, args))
+            each = () if len(shape) == 1 else (shape[0], *shape[2:])
+            yield Setting(args, {"x": shape, "target": shape if probabilities else each})
+
+
+def _every(shapes: list[tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], bool, dict[str, Any]]]:
+    for reduction, smoothing, probabilities, shape in product(REDUCTIONS, (0.0, 0.1), (False, True), shapes):
+        args: dict[str, Any] = {} if reduction == "mean" else {"reduction": reduction}
+        if smoothing:
+            args["label_smoothing"] = smoothing
+        elif len(shape) > 2 and not probabilities:
+            args["ignore_index"] = 1
+        yield shape, probabilities, args
 
 
 SPECS = (
