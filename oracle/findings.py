@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from oracle.cases import Case
 from oracle.comparison import TensorResult
 from oracle.conditions import When, facts, find_when
+from oracle.derivative import own_derivative
 from oracle.diagnosis import Diagnosis, diagnose, matches, seen_in
 from oracle.judge import CaseResult, Judgement, judge_case
 from oracle.mistakes import by_layer
@@ -23,12 +24,14 @@ class Findings:
     smallest    the smallest case in which the same tensor fails for the same reason
     diagnoses   what explains a wrong tensor, by tensor
     excused     conventions of the subject's course that explain a difference from torch, by tensor
+    derivative  by gradient, whether it is the derivative of the subject's own forward, where that is wrong
     """
 
     when: When | None = None
     smallest: CaseResult | None = None
     diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
     excused: dict[str, Mistake] = field(default_factory=dict)
+    derivative: dict[str, bool] = field(default_factory=dict)
 
 
 def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement, Findings]:
@@ -55,8 +58,12 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
             diagnoses[tensor] = found
     if not judgement.failed:
         return judgement, Findings(excused=excused)
+    derivative = {} if slow or "out" not in _wrong_tensors(judgement) else own_derivative(subject, fresh)
+    if "out" in diagnoses:  # a gradient that is right for this forward has no mistake of its own
+        diagnoses = {name: found for name, found in diagnoses.items() if not derivative.get(name)}
     when = _when(judgement, diagnoses, judged, () if slow else fresh)
-    return judgement, Findings(when, _smallest(judgement, diagnoses, judged, slow), diagnoses, excused)
+    smallest = _smallest(judgement, diagnoses, judged, slow)
+    return judgement, Findings(when, smallest, diagnoses, excused, derivative)
 
 
 def _wrong_tensors(judgement: Judgement) -> list[str]:
@@ -85,7 +92,7 @@ def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: 
     failing = [result.case for result in judgement.failed]
     passing = [result.case for result in judgement.results if not result.failed and not result.unjudged]
     mistakes = {mistake for found in diagnoses.values() for mistake in found.mistakes}
-    if len(mistakes) == 1 and set(diagnoses) == set(_wrong_tensors(judgement)):
+    if len(mistakes) == 1:
         mistake = mistakes.pop()
         if all(mistake.shows(facts(case)) for case in failing) and not any(mistake.shows(facts(case)) for case in passing):
             return When(mistake.when, None, lambda case: mistake.shows(facts(case)), (len(failing), len(failing)))

@@ -69,6 +69,7 @@ def spec_report(judgement: Judgement, findings: Findings) -> Json:
     report["wrong_when"] = None if when is None else str(when)
     report["right_when"] = None if when is None else when.right
     report["smallest_case"] = None if smallest is None else smallest.case.id
+    report["own_derivative"] = all(findings.derivative.values()) if findings.derivative else None
     report["message"] = _message(judgement, tensors, findings)
     report["diagnoses"] = [
         {
@@ -156,6 +157,10 @@ def _message(judgement: Judgement, tensors: Json, findings: Findings) -> str:
     if findings.smallest is not None:
         first = next(result for result in findings.smallest.tensors.values() if result.failed)
         text += f"; in the smallest case: {first.reason}"
+    own = [name for name in wrong if findings.derivative.get(name)]
+    if own:
+        text += f". {', '.join(own)} {'is the right derivative' if len(own) == 1 else 'are the right derivatives'} of this "
+        text += "forward, which is wrong: mend out first"
     return text
 
 
