@@ -81,8 +81,11 @@ class Case:
         return replace(self, **changes)
 
     def call(self) -> Call:
-        """The arrays, drawn from the id's own bits. Raises ValueError where the setting fits no arrays."""
-        tensors = self.tensors
+        """The arrays, drawn from the id's own bits. Raises CaseError where the setting fits no arrays."""
+        try:
+            tensors = self.tensors
+        except ValueError as error:
+            raise CaseError(str(error)) from None
         raw = _Raw(self.id)
         draws = _draws(self)
         dtype = np.dtype(self.dtype)

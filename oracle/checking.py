@@ -9,10 +9,10 @@ from importlib.metadata import version
 from oracle.accuracy import settle
 from oracle.cases import Case
 from oracle.findings import Findings, investigate
-from oracle.judge import Judgement, judge
+from oracle.judge import Judgement, judge, ours
 from oracle.layers import find_spec
 from oracle.layers.spec import Setting
-from oracle.reports.model import Json, file_report, missing_spec, spec_report
+from oracle.reports.model import Json, file_report, missing_spec, spec_report, unjudged_spec
 from oracle.selection import DEFAULT_COUNT, FIRST, all_cases, default_cases
 from oracle.subjects import Subject
 from oracle.subjects.target import open_target
@@ -46,15 +46,19 @@ def check(
     Raises TargetError (a ValueError) where the target cannot be opened, ValueError for an unknown layer.
     """
     wanted = [find_spec(name).name for name in (specs or ([case.spec.name] if case else ()))]
+    if case is not None and wanted != [case.spec.name]:
+        raise ValueError(f"the case is one of {case.spec.name}, not of {', '.join(wanted)}")
     start = time.monotonic()
     with open_target(target, wanted or None, convention, timeout) as opened:
         reports = []
         for subject in opened.subjects:
-            chosen, skipped = _choose(subject, cases, case, dtype, seed)
-            progress(target, subject.spec, len(chosen))
-            left = budget - (time.monotonic() - start)
-            judgement = judge(subject, chosen, skipped, max(left, 0.0))
-            reports.append(investigated(judgement, seed))
+            try:
+                chosen, skipped = _choose(subject, cases, case, dtype, seed)
+                progress(target, subject.spec, len(chosen))
+                left = budget - (time.monotonic() - start)
+                reports.append(investigated(judge(subject, chosen, skipped, max(left, 0.0)), seed))
+            except Exception as error:  # ours: the other layers' reports must not be lost by it
+                reports.append(unjudged_spec(subject.spec, subject.implements, ours(error)))
         reports += [missing_spec(spec, implements, spec in wanted) for spec, implements in opened.missing]
         seconds = time.monotonic() - start
         return file_report(opened.name, opened.convention, opened.isolation, seconds, version("torch"), reports,
@@ -69,7 +73,8 @@ def takes(subject: Subject, setting: Setting) -> bool:
 def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | None, seed: int) -> tuple[list[Case], int]:
     spec = find_spec(subject.spec)
     if case is not None:
-        return [case], 0
+        taken = subject.takes(case.settings, case.training, case.shapes)
+        return [case] if taken else [], 0 if taken else 1
     if cases == "all":
         chosen, skipped = list(all_cases(spec, lambda setting: takes(subject, setting), seed)), 0
     else:
@@ -84,4 +89,9 @@ def investigated(judgement: Judgement, seed: int) -> Json:
         return spec_report(judgement, Findings())
     fresh, _ = default_cases(find_spec(judgement.subject.spec), lambda setting: takes(judgement.subject, setting),
                              2 * FIRST + FRESH, seed + 1000)  # fmt: skip
-    return spec_report(*investigate(judgement, fresh))
+    try:
+        return spec_report(*investigate(judgement, fresh))
+    except Exception as error:  # ours, and what is wrong stays wrong without its explanation
+        report = spec_report(judgement, Findings())
+        report["message"] += f"; why was not found: {ours(error)}"
+        return report

@@ -39,7 +39,7 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
     condition is tried on them before it is printed, and mistakes that explain the same are told apart by them."""
     subject = judgement.subject
     slow = judgement.seconds / max(len(judgement.results), 1) > SLOW
-    known: dict[str, CaseResult] = {}
+    known = {result.case.id: result for result in judgement.failed}  # run again, memory of the answer could be met
 
     def judged(case: Case) -> CaseResult:
         if case.id not in known:
@@ -105,9 +105,8 @@ def _smallest(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, slo
     first = min(judgement.failed, key=lambda result: (_is_error(result), size(result.case)))
     if slow or any(failure.kind in ("timeout", "ended", "memory") for failure in first.failures.values()):
         return first
-    name = next((name for name in diagnoses if first.tensors[name].failed), None) or next(
-        name for name, tensor in first.tensors.items() if tensor.failed
-    )
+    wrong = [name for name, tensor in first.tensors.items() if tensor.failed]
+    name = next((name for name in wrong if name in diagnoses), wrong[0])
     status, found = first.tensors[name].status, diagnoses.get(name)
 
     def fails(case: Case) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from oracle.cases import Case
+from oracle.cases import Case, CaseError
 from oracle.comparison import TensorResult, compare
 from oracle.reference import Expected, ReferenceError, reference
 from oracle.subjects import Answer, Call, Failure, Subject
@@ -39,17 +41,21 @@ class CaseResult:
 def judge_case(subject: Subject, case: Case) -> CaseResult:
     """Run `case` on the subject, twice, then on the reference, and compare every tensor.
 
-    The subject comes first, so that no memory of the reference's answer can reach it.
+    The subject comes first, so that no memory of the reference's answer can reach it. Never raises: what is our fault or
+    the machine's makes the case unjudged.
     """
     try:
-        call = case.call()
-    except ValueError as error:
-        return CaseResult(case, {"out": TensorResult("unjudged", reason=str(error))})
+        return _judged(subject, case)
+    except (CaseError, ReferenceError, MemoryError) as error:
+        return unjudged(case, str(error) or "needs more memory than there is")
+    except Exception as error:  # a subject never raises for a fault of the code under test
+        return unjudged(case, ours(error))
+
+
+def _judged(subject: Subject, case: Case) -> CaseResult:
+    call = case.call()
     answer, again = subject.run(call), subject.run(call)
-    try:
-        expected = reference(case, call)
-    except ReferenceError as error:
-        return CaseResult(case, {"out": TensorResult("unjudged", reason=str(error))})
+    expected = reference(case, call)
     tensors = {
         name: _tensor(name, answer, again, expected.tensors[name], expected.bounds[name]) for name in expected.tensors
     }
@@ -60,6 +66,17 @@ def judge_case(subject: Subject, case: Case) -> CaseResult:
         else:
             tensors[name] = TensorResult("ran", "wrong", None, "the caller's array was changed")
     return CaseResult(case, tensors, answer.failures, tuple(notes), call, answer, expected)
+
+
+def unjudged(case: Case, reason: str) -> CaseResult:
+    return CaseResult(case, {"out": TensorResult("unjudged", reason=reason)})
+
+
+def ours(error: Exception) -> str:
+    """ "an error of the oracle itself: KeyError: 'weight' (reference.py, line 64)" """
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+    return f"an error of the oracle itself: {type(error).__name__}: {error} ({place})"
 
 
 def _tensor(name: str, answer: Answer, again: Answer, expected: np.ndarray, bound: np.ndarray) -> TensorResult:
@@ -127,14 +144,13 @@ class Judgement:
         return "right" if len(judged) == len(everything) else "unjudged"
 
 
-def judge(subject: Subject, cases: Sequence[Case] | Iterable[Case], skipped: int = 0, budget: float = np.inf) -> Judgement:
+def judge(subject: Subject, cases: Iterable[Case], skipped: int = 0, budget: float = np.inf) -> Judgement:
     """All `cases`, until `budget` seconds are over; what was not run then counts as unjudged."""
     start = time.monotonic()
     results = []
     for case in cases:
         if time.monotonic() - start > budget:
-            late = TensorResult("unjudged", reason=f"the budget of {budget:g} s ended before it")
-            results.append(CaseResult(case, {"out": late}))
+            results.append(unjudged(case, f"the budget of {budget:g} s ended before it"))
             continue
         result = judge_case(subject, case)
         results.append(result if result.failed else _light(result))

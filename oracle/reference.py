@@ -50,7 +50,8 @@ def run_twin(call: Call) -> dict[str, np.ndarray]:
         try:
             return _run(call)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            raise ReferenceError(f"torch refuses {call.spec}: {str(error).splitlines()[0]}") from error
+            said = str(error).splitlines() or [type(error).__name__]
+            raise ReferenceError(f"torch refuses {call.spec}: {said[0]}") from error
 
 
 def _run(call: Call) -> dict[str, np.ndarray]:

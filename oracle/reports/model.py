@@ -139,7 +139,7 @@ def _reason(judgement: Judgement) -> str | None:
         for tensor in result.tensors.values():
             if tensor.status in ("unjudged", "error"):
                 return tensor.reason
-    return "no case of this layer could be run"
+    return "it offers none of the settings that were asked for"
 
 
 def _message(judgement: Judgement, tensors: Json, findings: Findings) -> str:
