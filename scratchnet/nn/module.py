@@ -46,7 +46,10 @@ class Parameter:
                 f"gradient of shape {grad.shape} and dtype {grad.dtype} for a parameter of shape {self.shape} "
                 f"and dtype {self.dtype}: they must be the same"
             )
-        self.grad = grad.copy() if self.grad is None else self.grad + grad
+        if self.grad is None:
+            self.grad = grad.copy()
+        else:
+            self.grad += grad
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.dtype})"
@@ -70,8 +73,8 @@ class Module:
         self._kept: list[Any] = []
         self._buffers: list[str] = []
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        return self.forward(*inputs, **named)
 
     def forward(self, *inputs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward")

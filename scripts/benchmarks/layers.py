@@ -1,0 +1,104 @@
+"""Forward and backward of typical layers in float32 on one thread, an update of LeNet-5, and the cost of judging."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import scratchnet.models as models
+import scratchnet.nn as nn
+from oracle.judge import judge
+from oracle.layers import SPECS
+from oracle.selection import default_cases
+from oracle.subjects.scratchnet import Scratchnet
+
+# layer, arguments, input shape
+LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
+    ("Linear", {"in_features": 784, "out_features": 256}, (64, 784)),
+    ("Conv2d", {"in_channels": 1, "out_channels": 6, "kernel_size": 5, "padding": 2}, (64, 1, 28, 28)),
+    ("Conv2d", {"in_channels": 6, "out_channels": 16, "kernel_size": 5}, (64, 6, 14, 14)),
+    ("Conv2d", {"in_channels": 64, "out_channels": 64, "kernel_size": 3, "padding": 1}, (8, 64, 32, 32)),
+    ("Conv2d", {"in_channels": 64, "out_channels": 64, "kernel_size": 3, "padding": 1, "groups": 64}, (8, 64, 32, 32)),
+    ("MaxPool2d", {"kernel_size": 2}, (64, 6, 28, 28)),
+    ("MaxPool2d", {"kernel_size": 3, "stride": 2, "padding": 1}, (8, 64, 56, 56)),
+    ("AvgPool2d", {"kernel_size": 2}, (64, 6, 28, 28)),
+    ("ReLU", {}, (64, 64, 28, 28)),
+    ("Tanh", {}, (64, 64, 28, 28)),
+    ("Softmax", {"dim": 1}, (256, 1000)),
+]
+
+
+def seconds(step: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def paired(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int) -> tuple[float, float, float]:
+    """(median ms of ours, of theirs, median ratio of the pairs), after one run of each that is not counted."""
+    ours(), theirs()
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeats)]
+    return 1e3 * median(a for a, _ in pairs), 1e3 * median(b for _, b in pairs), median(a / b for a, b in pairs)
+
+
+def layer_steps(name: str, args: dict[str, Any], shape: tuple[int, ...]) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """One forward and backward of scratchnet's layer, and of torch's."""
+    x = np.random.default_rng(0).standard_normal(shape, np.float32)
+    ours, theirs = getattr(nn, name)(**args), getattr(torch.nn, name)(**args)
+    dout = np.ones_like(ours(x))
+    x_torch, dout_torch = torch.from_numpy(x).requires_grad_(), torch.from_numpy(dout)
+
+    def our_step() -> None:
+        ours(x)
+        ours.backward(dout)
+
+    def their_step() -> None:
+        x_torch.grad = None
+        theirs(x_torch).backward(dout_torch)
+
+    return our_step, their_step
+
+
+def lenet_steps() -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """One forward and backward of LeNet-5 with its loss, batch 64."""
+    rng = np.random.default_rng(0)
+    x, target = rng.random((64, 1, 28, 28), np.float32), rng.integers(0, 10, 64)
+    ours, our_loss = models.LeNet5(rng=rng), nn.CrossEntropyLoss()
+    theirs = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 6, 5, padding=2), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(6, 16, 5), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten(),
+        torch.nn.Linear(400, 120), torch.nn.ReLU(), torch.nn.Linear(120, 84), torch.nn.ReLU(), torch.nn.Linear(84, 10),
+    )  # fmt: skip
+    their_loss = torch.nn.CrossEntropyLoss()
+    x_torch, target_torch = torch.from_numpy(x), torch.from_numpy(target)
+
+    def our_step() -> None:
+        our_loss(ours(x), target)
+        ours.backward(our_loss.backward()[0])
+
+    return our_step, lambda: their_loss(theirs(x_torch), target_torch).backward()
+
+
+def run(console: Console, repeats: int) -> None:
+    torch.set_num_threads(1)
+    table = Table("forward + backward, float32, one thread", box=None, header_style="dim", pad_edge=False)
+    for column in ("scratchnet ms", "torch ms", "ratio"):
+        table.add_column(column, justify="right")
+    for name, args, shape in LAYERS:
+        text = f"{name}({', '.join(f'{key}={value}' for key, value in args.items())}) on {'x'.join(map(str, shape))}"
+        ours, theirs, ratio = paired(*layer_steps(name, args, shape), repeats)
+        table.add_row(text, f"{ours:.2f}", f"{theirs:.2f}", f"{ratio:.2f}")
+    ours, theirs, ratio = paired(*lenet_steps(), repeats)
+    table.add_row("LeNet-5 with its loss, batch 64", f"{ours:.2f}", f"{theirs:.2f}", f"{ratio:.2f}")
+    console.print(table)
+    for name in ("Conv2d", "MaxPool2d", "Linear", "ReLU", "CrossEntropyLoss"):
+        cases, _ = default_cases(SPECS[name])
+        judged = judge(Scratchnet(name), cases)
+        console.print(f"judging {name}: {1e3 * judged.seconds / len(cases):.2f} ms a case, {len(cases)} cases")

@@ -1,0 +1,27 @@
+"""Timings: ratios to torch within one run, because machines are shared and noisy. None of this is asserted in a test."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import layers
+import problems
+import typer
+from rich.console import Console
+
+
+def main(
+    repeats: Annotated[int, typer.Option(min=1, help="pairs of runs; the median ratio is printed")] = 7,
+    all_problems: Annotated[
+        bool, typer.Option("--problems", help="all 491 convolutions of real networks at full size (15 GB, half an hour)")
+    ] = False,
+) -> None:
+    """scratchnet beside torch: layers, a LeNet-5 epoch, and what judging a case costs."""
+    console = Console(highlight=False)
+    if all_problems:
+        raise SystemExit(problems.run(console))
+    layers.run(console, repeats)
+
+
+if __name__ == "__main__":
+    typer.run(main)
