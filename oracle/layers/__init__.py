@@ -15,6 +15,7 @@ FAMILIES = (
     "activation",
     "softmax",
     "normalization",
+    "dropout",
     "shape",
     "loss",
 )

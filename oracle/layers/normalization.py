@@ -174,7 +174,7 @@ def _layer_grid(defaults: Args) -> Iterator[Setting]:
         return Setting({"normalized_shape": last, **args}, {"x": (*lead, *sizes)})
 
     first = [make((1,), 2), make((2,), 3), make((3,), 4), make((2,), 5, eps=0.1), make((4,), 3, eps=1e-3),
-             make((2,), (2, 3)), make((3,), (3, 2)), make((2, 3), 4), make((5,), 7), make((2,), (2, 2, 3)),
+             make((2,), (2, 3)), make((3,), (3, 2)), make((2, 3), 4), make((2, 2), (2, 3)), make((2,), (2, 2, 3)),
              make((3,), 4, bias=False), make((3,), 5, elementwise_affine=False)]  # fmt: skip
     values: dict[str, Any] = {
         "lead": [(2,), (1,), (3,), (), (2, 3), (7,), (3, 1, 2), (17,)],

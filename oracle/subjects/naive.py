@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from oracle.subjects import Answer, Call, naive_normalization
 from oracle.subjects.attempt import attempt
-from scratchnet.naive import conv, linear, pooling
+from scratchnet.naive import conv, dropout, linear, pooling
 
 Gradients = dict[str, Any]
 Sizes = tuple[int, ...]
@@ -50,12 +52,25 @@ def _avg_pool(call: Call) -> tuple[Any, Callable[[], Gradients]]:
     return out, lambda: {"dx": pooling.avg_pool_gradient(call.upstream["dout"], x, Ps, S, P, *divide)}
 
 
+def _dropout(call: Call) -> tuple[Any, Callable[[], Gradients]]:
+    """`mask` after the step as well: in evaluation everything is kept."""
+    x, mask, p = call.inputs["x"], call.buffers["mask"], call.settings["p"]
+    if not call.training:
+        return {"out": x.copy(), "mask": np.ones_like(mask)}, lambda: {"dx": call.upstream["dout"].copy()}
+    kind = "alpha_dropout" if "Alpha" in call.spec else "dropout"
+    forward, gradient = getattr(dropout, kind), getattr(dropout, f"{kind}_gradient")
+    M = np.broadcast_to(mask, x.shape)
+    return {"out": forward(x, M, p), "mask": mask}, lambda: {"dx": gradient(call.upstream["dout"], M, p)}
+
+
 LOOPS: dict[str, tuple[str, Callable[[Call], tuple[Any, Callable[[], Gradients]]]]] = {
     "Linear": ("linear, linear_gradients", _linear),
     **{f"Conv{n}d": ("conv, conv_gradients", _conv) for n in (1, 2, 3)},
     **{f"MaxPool{n}d": ("max_pool, max_pool_gradient", _max_pool) for n in (1, 2, 3)},
     **{f"AvgPool{n}d": ("avg_pool, avg_pool_gradient", _avg_pool) for n in (1, 2, 3)},
     **naive_normalization.LOOPS,
+    **{f"Dropout{n}": ("dropout, dropout_gradient", _dropout) for n in ("", "1d", "2d", "3d")},
+    **{f"{n}AlphaDropout": ("alpha_dropout, alpha_dropout_gradient", _dropout) for n in ("", "Feature")},
 }
 
 

@@ -32,7 +32,9 @@ class Scratchnet:
 
         def forward(given: Call) -> dict[str, Any]:
             layer = state["layer"] = self._build(given)
-            outputs = layer(*given.inputs.values())
+            # what is no state of the layer is handed to forward: the mask of a dropout
+            handed = {name: array for name, array in given.buffers.items() if name not in layer._buffers}
+            outputs = layer(*given.inputs.values(), **handed)
             return by_name(given, outputs) | {name: getattr(layer, name) for name in given.buffers}
 
         def backward(given: Call) -> dict[str, Any]:
@@ -48,7 +50,8 @@ class Scratchnet:
         dtype = next((a.dtype for a in given.inputs.values() if a.dtype.kind == "f"), np.dtype(np.float64))
         with_dtype = {"dtype": dtype} if "dtype" in self._arguments else {}
         layer = self._layer(**given.settings, **with_dtype)
-        layer.load_state_dict({**given.parameters, **given.buffers})
+        buffers = {name: array for name, array in given.buffers.items() if name in layer._buffers}
+        layer.load_state_dict({**given.parameters, **buffers})
         for name, parameter in layer.named_parameters():
             parameter.data = given.parameters[name]
         return layer.train(given.training)

@@ -4,6 +4,7 @@ from scratchnet.nn import init
 from scratchnet.nn.activation import ReLU, Sigmoid, Tanh
 from scratchnet.nn.container import ModuleDict, ModuleList, Sequential
 from scratchnet.nn.conv import Conv1d, Conv2d, Conv3d
+from scratchnet.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from scratchnet.nn.linear import Linear
 from scratchnet.nn.loss import CrossEntropyLoss, HalfSquaredError, MSELoss
 from scratchnet.nn.module import Module, Parameter
@@ -21,6 +22,7 @@ from scratchnet.nn.shape import Flatten, Identity
 from scratchnet.nn.softmax import LogSoftmax, Softmax
 
 __all__ = [
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -31,6 +33,11 @@ __all__ = [
     "Conv2d",
     "Conv3d",
     "CrossEntropyLoss",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
     "Flatten",
     "GroupNorm",
     "HalfSquaredError",
