@@ -420,6 +420,8 @@ def test_a_loss_is_multiplied_by_the_upstream_gradient_here():
 
 def test_a_folder_is_all_its_files(tmp_path):
     (tmp_path / "one").mkdir()
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "node_modules" / "conv.py").write_text(CONV.format(**PLAIN))
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "one" / "conv.py").write_text(CONV.format(**PLAIN))
     (tmp_path / ".hidden" / "conv.py").write_text(CONV.format(**PLAIN))
@@ -472,6 +474,13 @@ def test_the_examples_are_what_they_say(target, wrong):
         for spec in report["specs"]
     }
     assert {spec: tensors for spec, tensors in found.items() if tensors} == wrong
+
+
+def test_a_copy_of_a_call_has_arrays_and_keeps_their_layout():
+    expanded = np.broadcast_to(np.float64(3), (2, 3))
+    call = Call("", {}, {"x": np.float64(2), "y": expanded}, {}, {}, {}).copy()
+    assert type(call.inputs["x"]) is np.ndarray
+    assert call.inputs["y"].strides == (0, 0)
 
 
 def test_a_subject_never_changes_the_call():

@@ -132,6 +132,24 @@ def test_every_outcome_has_a_name_and_the_rest_is_judged(opened, name):
     assert not by_spec["Linear"].run(affine()).failures
 
 
+AHEAD = """
+import os, struct, sys, threading
+caller = sys._getframe()
+while "frame" not in caller.f_locals:
+    caller = caller.f_back
+answer = struct.pack("<4sIQII", b"snor", 0, caller.f_locals["frame"].id + 1, 2, 0) + b"{}"
+threading.Timer(0.1, caller.f_locals["self"]._channel.sendall, [answer]).start()
+"""
+
+
+def test_an_answer_before_its_question_is_refused(opened):
+    subject = next(s for s in opened(poisoned(AHEAD)).subjects if s.spec == "ReLU")
+    assert not subject.run(relu(1)).failures
+    time.sleep(0.4)
+    assert subject.run(relu(2, 3)).failures["forward"].kind == "protocol"
+    assert not subject.run(relu(2, 3)).failures
+
+
 def test_an_exception_shows_the_line_as_the_grader_read_it(opened, tmp_path):
     target = opened(poisoned(backward="raise ValueError('no')"))
     (tmp_path / "layers.py").write_text("# rewritten while it ran\n" * 40)
@@ -291,9 +309,9 @@ def test_a_file_that_cannot_be_judged_says_why(opened, name):
 def test_the_files_beside_it_can_be_imported(opened, tmp_path):
     (tmp_path / "common").mkdir()
     (tmp_path / "common" / "util.py").write_text("def positive(x):\n    return x > 0\n")
-    (tmp_path / "random.py").write_text("raise ValueError('this hides the library')")
+    (tmp_path / "colorsys.py").write_text("raise ValueError('this hides the library')")
     text = RIGHT.format(forward="pass", backward="return dout * positive(cache)")
-    target = opened("import random\nfrom common.util import positive\n" + text, timeout=5)
+    target = opened("import colorsys\nfrom common.util import positive\n" + text, timeout=5)
     assert not next(s for s in target.subjects if s.spec == "ReLU").run(relu(2, 3)).failures
 
 
@@ -389,6 +407,11 @@ def test_a_broken_frame_is_refused_and_nothing_else_happens(arrays, data):
         raw[data.draw(st.integers(0, min(len(raw), 24 + 88) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(ProtocolError, EOFError):
         unpack(reader(raw), TO_GRADER, 1)
+
+
+def test_what_does_not_begin_as_a_frame_is_refused():
+    with pytest.raises(ProtocolError, match="no frame begins here"):
+        unpack(reader(b"\0" * 24), TO_GRADER, 0)
 
 
 def test_sizes_are_refused_before_anything_is_read():
