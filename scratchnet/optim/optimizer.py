@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import numpy as np
 
 from scratchnet.nn.module import Parameter
 
+IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")  # torch's settings that change no result
+
+IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")  # torch's settings that change no result
+
 
 class Optimizer:
     """Base of all optimizers, by torch.optim.Optimizer's names.
 
-    An optimizer passes its settings on as `defaults`, checks them in `check(settings)`, and writes
-    `update(parameter, gradient, state, settings)`, which changes `parameter` IN PLACE: an array, its gradient, a dict
-    that is kept for this parameter from step to step (empty at first), and the settings of its group.
+    An optimizer passes its settings on as `defaults`, checks them in `check(settings)`, says in `initial_state` what it
+    keeps for each parameter from step to step, and writes `update(parameter, gradient, state, s)`, which changes
+    `parameter` IN PLACE: an array, its gradient, that dict, and the settings of its group (s.lr, s.weight_decay, ...).
 
     params: Parameters, or dicts {"params": Parameters, setting: value, ...}, one for each group of parameters, whose
     settings replace the defaults in that group (`param_groups`, which may be changed between steps).
     Raises TypeError for what is not a Parameter, ValueError for no parameters, one that comes twice, or a setting that
     does not exist or is out of range.
+
+    Everything in the state is an array in the dtype of its parameter, numbers too (0-d: step, eta). torch keeps numbers
+    in its default dtype, float32, also beside float64 parameters; there ASGD and NAdam are more accurate here. torch's
+    switches between its own implementations (IMPLEMENTATION below) are not taken.
     """
+
+    not_negative: tuple[str, ...] = ("lr", "eps", "weight_decay")  # as far as it has them
 
     def __init__(self, params: Iterable[Any], **defaults: Any):
         if isinstance(params, Parameter | np.ndarray | Mapping):
@@ -38,8 +49,20 @@ class Optimizer:
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise ValueError for settings out of range."""
+        for name in self.not_negative:
+            if name in settings and not settings[name] >= 0:
+                self.refuse(settings, name, "a number that is not negative expected")
+        if "betas" in settings and not all(0 <= beta < 1 for beta in settings["betas"]):
+            self.refuse(settings, "betas", "two numbers in 0 <= beta < 1 expected")
 
-    def update(self, parameter: np.ndarray, gradient: np.ndarray, state: dict[str, Any], settings: Any) -> None:
+    def refuse(self, settings: Mapping[str, Any], name: str, expected: str) -> NoReturn:
+        raise ValueError(f"{type(self).__name__}: {name}={settings[name]}, {expected}")
+
+    def initial_state(self, parameter: np.ndarray, s: Any) -> dict[str, Any]:
+        """What is kept for a parameter, before its first step: arrays by torch's names."""
+        return {}
+
+    def update(self, parameter: np.ndarray, gradient: np.ndarray, state: dict[str, Any], s: Any) -> None:
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
@@ -70,10 +93,14 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
+            s = SimpleNamespace(**{name: _plain(group[name]) for name in self.defaults})
             for parameter in group["params"]:
                 if parameter.grad is not None:
+                    state = self.state.setdefault(parameter, {})
+                    if not state:
+                        state.update(self.initial_state(parameter.data, s))
                     gradient = -parameter.grad if group.get("maximize") else parameter.grad
-                    self.update(parameter.data, gradient, self.state.setdefault(parameter, {}), group)
+                    self.update(parameter.data, gradient, state, s)
 
     # State in and out
 
@@ -83,6 +110,7 @@ class Optimizer:
         state = {
             numbers[id(parameter)]: {name: _copy(value) for name, value in entry.items()}
             for parameter, entry in self.state.items()
+            if entry
         }
         groups = [
             {**group, "params": [numbers[id(parameter)] for parameter in group["params"]]}
@@ -91,7 +119,7 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take settings and state from a `state_dict()`; arrays are copied, in the dtype of their parameter.
+        """Take settings and state from a `state_dict()`, torch's too; arrays are copied, in their parameter's dtype.
 
         Raises ValueError where groups or parameters differ in number, or an array does not have its parameter's shape.
         """
@@ -107,14 +135,14 @@ class Optimizer:
                 raise ValueError(f"the state of parameter {number}, which is in no group: {sorted(parameters)}")
             parameter = parameters[number]
             for name, value in entry.items():
-                if isinstance(value, np.ndarray) and value.shape != parameter.shape:
+                if value is not None and np.shape(value) not in ((), parameter.shape):
                     raise ValueError(
-                        f"{name} of parameter {number} has shape {value.shape}, {parameter.shape} expected"
+                        f"{name} of parameter {number} has shape {np.shape(value)}, {parameter.shape} expected"
                     )
             state[parameter] = {name: _copy(value, parameter.dtype) for name, value in entry.items()}
         self.state = state
         for mine, theirs in zip(own, given, strict=True):
-            mine.update({name: value for name, value in theirs.items() if name in self.defaults})
+            mine.update({name: value for name, value in theirs.items() if name not in ("params", *IMPLEMENTATION)})
 
     def _parameters(self) -> list[Parameter]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
@@ -127,6 +155,33 @@ class Optimizer:
         return f"{type(self).__name__}({'; '.join(groups)})"
 
 
+def weight_decayed(parameter: np.ndarray, gradient: np.ndarray, s: Any) -> np.ndarray:
+    """gradient + weight_decay * parameter: the gradient of loss + weight_decay/2 * sum of parameter^2.
+
+    Decoupled (Loshchilov and Hutter 2019), the gradient stays and the parameter itself shrinks:
+    parameter *= 1 - lr * weight_decay.
+    """
+    if s.weight_decay == 0:
+        return gradient
+    if getattr(s, "decoupled_weight_decay", False):
+        parameter *= 1 - s.lr * s.weight_decay
+        return gradient
+    return gradient + s.weight_decay * parameter
+
+
+def count(state: dict[str, Any]) -> float:
+    """The number of this step, from 1."""
+    state["step"] += 1
+    return float(state["step"])
+
+
 def _copy(value: Any, dtype: Any = None) -> Any:
-    """An array as an array of its own; anything else (a step count, None) as it is."""
-    return np.array(value, dtype) if isinstance(value, np.ndarray) else value
+    """An array of its own of what is an array or a number, torch's tensors too; None stays."""
+    return None if value is None else np.asarray(value, dtype).copy()
+
+
+def _plain(value: Any) -> Any:
+    """A Python number keeps float32 arrays in float32; a NumPy scalar, of a schedule perhaps, would not."""
+    if isinstance(value, tuple | list):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic | np.ndarray) else value

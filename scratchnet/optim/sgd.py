@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.optim.optimizer import Optimizer
+from scratchnet.optim.optimizer import Optimizer, weight_decayed
 
 
 class SGD(Optimizer):
@@ -20,6 +20,8 @@ class SGD(Optimizer):
     Raises ValueError for negative settings, and for nesterov without momentum or with dampening.
     Source: course note, section 5; Sutskever et al. 2013, but as torch lr multiplies v and not g alone.
     """
+
+    not_negative = ("lr", "momentum", "weight_decay")
 
     def __init__(
         self,
@@ -38,28 +40,21 @@ class SGD(Optimizer):
         )  # fmt: skip
 
     def check(self, settings: Mapping[str, Any]) -> None:
-        for name in ("lr", "momentum", "weight_decay"):
-            if not settings[name] >= 0:
-                raise ValueError(f"SGD: {name}={settings[name]}, a number that is not negative expected")
+        super().check(settings)
         if settings["nesterov"] and (settings["momentum"] <= 0 or settings["dampening"] != 0):
             raise ValueError(
                 f"SGD: nesterov with momentum={settings['momentum']} and dampening={settings['dampening']}; it needs "
                 "momentum > 0 and dampening = 0"
             )
 
-    def update(self, parameter: np.ndarray, gradient: np.ndarray, state: dict[str, Any], settings: Any) -> None:
-        # A Python float keeps float32 arrays in float32; a NumPy scalar, of a schedule perhaps, would not.
-        lr, momentum, dampening, weight_decay = (
-            float(settings[name]) for name in ("lr", "momentum", "dampening", "weight_decay")
-        )
-        if weight_decay != 0:
-            gradient = gradient + weight_decay * parameter
-        if momentum != 0:
+    def update(self, parameter: np.ndarray, gradient: np.ndarray, state: dict[str, Any], s: Any) -> None:
+        gradient = weight_decayed(parameter, gradient, s)
+        if s.momentum != 0:
             v = state.get("momentum_buffer")
             if v is None:
                 v = state["momentum_buffer"] = np.array(gradient)
             else:
-                v *= momentum
-                v += (1 - dampening) * gradient
-            gradient = gradient + momentum * v if settings["nesterov"] else v
-        parameter -= lr * gradient
+                v *= s.momentum
+                v += (1 - s.dampening) * gradient
+            gradient = gradient + s.momentum * v if s.nesterov else v
+        parameter -= s.lr * gradient
