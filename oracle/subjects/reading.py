@@ -29,11 +29,12 @@ def imports(tree: ast.Module) -> set[str]:
 def unfilled(tree: ast.Module) -> set[str]:
     """The functions ("f") and methods ("C.f") whose body computes nothing: an exercise that was not done. One that
     only hands something on (`return x`) is an identity, and done."""
-    return {
-        name
-        for name, function in _functions(tree)
-        if all(map(_empty, function.body)) and any(map(_open, function.body))
-    }
+    return {name for name, function in _functions(tree) if _undone(function.body)}
+
+
+def _undone(body: list[ast.stmt]) -> bool:
+    statements = [statement for statement in body if not _docstring(statement)]
+    return all(map(_empty, statements)) and (not statements or any(map(_open, statements)))
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -45,12 +46,10 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
 
 
 def _empty(statement: ast.stmt) -> bool:
-    """What hand-outs have before a student writes anything: docstrings, pass, results set to None, `cache = (x, w, b)`,
+    """What hand-outs have before a student writes anything: pass, results set to None, `cache = (x, w, b)`,
     a setting read from its dictionary, returns of names, raise NotImplementedError."""
     match statement:
         case ast.Pass():
-            return True
-        case ast.Expr(ast.Constant()):
             return True
         case ast.Raise(exc):
             return exc is not None and "NotImplementedError" in ast.dump(exc)
@@ -59,11 +58,16 @@ def _empty(statement: ast.stmt) -> bool:
     return False
 
 
+def _docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
 def _open(statement: ast.stmt) -> bool:
-    """pass, None and NotImplementedError say that something is to be written here; so does a docstring alone."""
-    return not isinstance(statement, ast.Return | ast.Assign | ast.AnnAssign) or any(
-        isinstance(node, ast.Constant) and node.value is None for node in ast.walk(statement)
-    )
+    """pass, None and NotImplementedError say that something is to be written here."""
+    if isinstance(statement, ast.Return) and statement.value is None:
+        return True
+    nothing = any(isinstance(node, ast.Constant) and node.value is None for node in ast.walk(statement))
+    return nothing or isinstance(statement, ast.Pass | ast.Raise)
 
 
 def _names_only(value: ast.expr) -> bool:
