@@ -73,6 +73,7 @@ def check(
     timeout: Annotated[float, typer.Option(min=0.01, help="seconds for one case")] = 10.0,
     budget: Annotated[float, typer.Option(min=0.1, help="seconds for all of a target")] = 300.0,
     json_: Annotated[Optional[str], typer.Option("--json", help="write the report as JSON to this file, or - ")] = None,
+    repro: Annotated[Optional[str], typer.Option(help="write the smallest failing case as a script to this file")] = None,
 ) -> None:
     """Judge every layer that TARGET offers against torch.nn.
 
@@ -98,6 +99,12 @@ def check(
             print(text)
         else:
             _write(Path(json_), text)
+    if repro is not None:
+        scripts = [one["repro"] for report in reports for one in report["specs"] if one["repro"]]
+        if scripts:
+            _write(Path(repro), scripts[0])
+        else:
+            print("oracle: nothing to write to --repro: no layer failed with a case that a script can show", file=sys.stderr)
     verdicts = {report["verdict"] for report in reports}
     raise SystemExit(WRONG if "wrong" in verdicts else UNJUDGED if "unjudged" in verdicts else RIGHT)
 

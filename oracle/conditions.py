@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
@@ -25,7 +26,7 @@ def facts(case: Case) -> dict[str, Any]:
     """What a condition may speak of: every argument, the batch size N, the sizes of the image, dtype and style."""
     known: dict[str, Any] = dict(case.settings)
     x = case.shapes["x"]
-    known["N"] = x[0] if x else 1
+    known["N"] = math.prod(x[:-1]) if "in_features" in known else x[0] if x else 1  # Linear: all leading axes
     if len(x) > 1 and not {"in_channels", "in_features"} & known.keys():
         known["C"] = x[1]
     spatial = x[2:]

@@ -90,7 +90,9 @@ def _excuse(judgement: Judgement, found: Diagnosis) -> Judgement:
 def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: Sequence[Case]) -> When:
     """The mistake's own condition where it is met by exactly the failing cases, else the simplest that is found."""
     failing = [result.case for result in judgement.failed]
-    passing = [result.case for result in judgement.results if not result.failed and not result.unjudged]
+    wrong = set(_wrong_tensors(judgement))
+    passing = [result.case for result in judgement.results
+               if not result.failed and not result.unjudged and wrong & result.tensors.keys()]  # fmt: skip
     mistakes = {mistake for found in diagnoses.values() for mistake in found.mistakes}
     if len(mistakes) == 1:
         mistake = mistakes.pop()

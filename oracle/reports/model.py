@@ -8,6 +8,7 @@ from typing import Any
 from oracle.comparison import TensorResult, worst_accuracy
 from oracle.findings import Findings
 from oracle.judge import Judgement
+from oracle.reports.repro import repro
 
 Json = dict[str, Any]
 WRONG = ("wrong", "error", "partial")
@@ -69,6 +70,7 @@ def spec_report(judgement: Judgement, findings: Findings) -> Json:
     report["wrong_when"] = None if when is None else str(when)
     report["right_when"] = None if when is None else when.right
     report["smallest_case"] = None if smallest is None else smallest.case.id
+    report["repro"] = None if smallest is None else repro(smallest, judgement.subject.implements)
     report["own_derivative"] = all(findings.derivative.values()) if findings.derivative else None
     report["message"] = _message(judgement, tensors, findings)
     report["diagnoses"] = [
@@ -106,6 +108,7 @@ def _spec(spec: str, implements: str, verdict: str, reason: str | None, tensors:
         "right_when": None,
         "wrong_when": None,
         "smallest_case": None,
+        "repro": None,
         "message": reason or "",
         "own_derivative": None,
         "diagnoses": [],

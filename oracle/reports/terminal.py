@@ -44,6 +44,10 @@ def _print_story(spec: Json, target: str, console: Console) -> None:
     for found in spec["diagnoses"]:
         console.print(Text.assemble("  ", (f"{found['tensor']}: {found['mistake']}", "bold"), f": {found['hint']}"))
         console.print(Text.assemble("    write: ", (found["fix"], "green")))
+    if spec["repro"]:
+        for line in spec["repro"].splitlines():
+            if " = np." in line and len(line) < 200:
+                console.print(f"  {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
     if spec["smallest_case"]:
         console.print(f"  smallest failing case: {spec['smallest_case']}", markup=False, highlight=False, soft_wrap=True)
         console.print(f'  replay: oracle check {target} --case "{spec["smallest_case"]}"', markup=False, highlight=False,
