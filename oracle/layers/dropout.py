@@ -69,8 +69,8 @@ def _dropout(case: Case, call: Call, expected: Arrays, u: float, tiny: float) ->
 
 def _alpha_dropout(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> dict[str, np.ndarray]:
     """a x mask + a t (1 - mask) - a t p. Under the root of a there are 1 - p, off by u p/(1-p) + u, and 1 + p t^2, off
-    by 5u; their product, the root and the reciprocal: ra = (u p/(1-p) + gamma_7)/2 + gamma_2. Each of the three summands
-    has at most 3 products more, and the sum 2 roundings."""
+    by 5u; their product, the root and the reciprocal: ra = (u p/(1-p) + gamma_7)/2 + gamma_2. Each of the three
+    summands has at most 3 products more, and the sum 2 roundings."""
     p, mask = call.settings["p"], call.buffers["mask"]
     if not call.training or p in (0, 1):
         return {name: np.zeros(array.shape) for name, array in expected.items()}

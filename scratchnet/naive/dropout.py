@@ -1,4 +1,4 @@
-"""Dropout as loops. I input, O output, dO upstream gradient, M mask in the shape of I: 1 where kept, 0 where dropped."""
+"""Dropout as loops. I input, O output, dO upstream gradient, M mask in the shape of I: 1 kept, 0 dropped."""
 
 from __future__ import annotations
 

@@ -15,6 +15,12 @@ Shape = tuple[int, ...]
 Statistics = tuple[np.ndarray, np.ndarray]
 
 
+def check_eps(owner: object, eps: float) -> float:
+    if not eps >= 0:
+        raise ValueError(f"{type(owner).__name__}: eps={eps}, a small positive number such as 1e-5 expected")
+    return eps
+
+
 class Norm(Module):
     """What batch, instance, layer and group norm share: weight and bias, and x in a shape whose statistics axes stand
     apart."""
@@ -24,11 +30,6 @@ class Norm(Module):
     def _set_affine(self, shape: Shape, weight: bool, bias: bool, dtype: Any) -> None:
         self.weight = Parameter(np.ones(shape, dtype)) if weight else None
         self.bias = Parameter(np.zeros(shape, dtype)) if bias else None
-
-    def _set_eps(self, eps: float) -> None:
-        if not eps >= 0:
-            raise ValueError(f"{type(self).__name__}: eps={eps}, a small positive number such as 1e-5 expected")
-        self.eps = eps
 
     def _normalize(self, x: np.ndarray, shape: Shape, affine_shape: Shape, statistics: Statistics, axes: Any) -> Any:
         """x as `shape`, weight and bias as `affine_shape`; `axes` as in normalize_backward."""
@@ -63,7 +64,7 @@ class _RunningNorm(Norm):
             raise ValueError(f"{type(self).__name__}: num_features={num_features}, the number of channels expected")
         self.num_features, self.momentum = num_features, momentum
         self.affine, self.track_running_stats = affine, tracked
-        self._set_eps(eps)
+        self.eps = check_eps(self, eps)
         self._set_affine((num_features,), affine, affine, dtype)
         self.register_buffer("running_mean", np.zeros(num_features, dtype) if tracked else None)
         self.register_buffer("running_var", np.ones(num_features, dtype) if tracked else None)

@@ -9,7 +9,7 @@ import numpy as np
 
 from scratchnet.checks import check_dout, check_dtype, check_shape
 from scratchnet.nn.module import Module, Parameter
-from scratchnet.nn.normalization import Norm
+from scratchnet.nn.normalization import Norm, check_eps
 from scratchnet.ops.normalization import (
     local_response_norm_backward,
     local_response_norm_forward,
@@ -60,7 +60,7 @@ class LayerNorm(Norm):
         super().__init__()
         self.normalized_shape = _normalized_shape(self, normalized_shape)
         self.elementwise_affine = elementwise_affine
-        self._set_eps(eps)
+        self.eps = check_eps(self, eps)
         self._set_affine(self.normalized_shape, elementwise_affine, elementwise_affine and bias, dtype)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ class GroupNorm(Norm):
         if num_groups < 1 or num_channels < 1 or num_channels % num_groups:
             raise ValueError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}")
         self.num_groups, self.num_channels, self.affine = num_groups, num_channels, affine
-        self._set_eps(eps)
+        self.eps = check_eps(self, eps)
         self._set_affine((num_channels,), affine, affine, dtype)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -130,7 +130,8 @@ class RMSNorm(Module):
     ):
         super().__init__()
         self.normalized_shape = _normalized_shape(self, normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.eps = None if eps is None else check_eps(self, eps)
+        self.elementwise_affine = elementwise_affine
         self.weight = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
 
     def forward(self, x: np.ndarray) -> np.ndarray:
