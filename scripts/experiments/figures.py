@@ -41,7 +41,8 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
         save("gd_vs_sgd_mlp", speed(results["speed"]["runs"], MLP_100))
         save("gd_vs_sgd_lenet", speed(results["speed"]["runs"], LENET))
     if "starts" in results and "accuracies" in results:
-        save("starts", starts(results["starts"]["runs"] + results["accuracies"]["runs"]))
+        default = [run for run in results["accuracies"]["runs"] if not run["standardised"]]
+        save("starts", starts(results["starts"]["runs"] + default))
     if "well" in results:
         save("double_well", double_well(results["well"]))
     if "lockstep" in results:

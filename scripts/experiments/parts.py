@@ -71,10 +71,12 @@ def _cost(run: Run, i: int | None) -> dict[str, float] | None:
 
 
 def accuracies(seeds: int, processes: int) -> dict[str, Any]:
-    """All four networks from their default start, SGD with momentum; and their torch twins from the same start."""
+    """All four networks from their default start, SGD with momentum, on pixels in [0, 1] and on standardised ones; and
+    their torch twins from the same start."""
     jobs = [
-        {"network": network, "method": "SGD", "seed": seed, "options": MOMENTUM_SGD}
+        {"network": network, "method": "SGD", "seed": seed, "options": MOMENTUM_SGD, "standardised": standardised}
         for network in NETWORKS
+        for standardised in (False, True)
         for seed in range(seeds)
     ]
     twins = train_all(jobs, "accuracies in torch", processes, train_twin)
@@ -87,7 +89,7 @@ def train_twin(job: Job) -> Run:
     from lockstep import torch_twin, torch_update
 
     torch.set_num_threads(1)
-    (x, y), (test_x, test_y), net, _, batches = begin(job["network"], job["seed"])
+    (x, y), (test_x, test_y), net, _, batches = begin(job)
     options = job["options"]
     twin = torch_twin(net)
     optimizer = torch.optim.SGD(twin.parameters(), options["lr"], options["momentum"])

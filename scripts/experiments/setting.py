@@ -30,23 +30,25 @@ Run = dict[str, Any]
 Pair = tuple[np.ndarray, np.ndarray]
 
 
-def begin(network: str, seed: int) -> tuple[Pair, Pair, nn.Module, np.random.Generator, np.random.Generator]:
-    """Training set, test set, the network, and the generators of weights and of batches, where `seed` leaves them.
+def begin(job: Job) -> tuple[Pair, Pair, nn.Module, np.random.Generator, np.random.Generator]:
+    """Training set, test set, the network, and the generators of weights and of batches, where the seed leaves them.
 
     Each seed has its own split, its own weights and its own order of mini-batches; two methods with one seed begin
     from the same split and the same weights.
     """
-    split, weights, batches = np.random.default_rng(seed).spawn(3)
+    split, weights, batches = np.random.default_rng(job["seed"]).spawn(3)
     train, test = stratified_split(*mnist5k(), test_size=1000, rng=split)
-    return train, test, NETWORKS[network](rng=weights), weights, batches
+    if job.get("standardised"):  # mean 0 and deviation 1 over all training pixels
+        mean, deviation = train[0].mean(), train[0].std()
+        train, test = (((x - mean) / deviation, y) for x, y in (train, test))
+    return train, test, NETWORKS[job["network"]](rng=weights), weights, batches
 
 
 def train_once(job: Job) -> Run:
-    """One training run: job has network, method, options (of the method), seed and, where it is not the default,
-    start: the deviation of the normal distribution that all weights and biases begin with.
-
+    """One training run: job has network, method, options (of the method), seed and, where they are not the default,
+    start: the deviation of the normal distribution that all weights and biases begin with; standardised: see `begin`.
     """
-    train, test, net, weights, batches = begin(job["network"], job["seed"])
+    train, test, net, weights, batches = begin(job)
     if "start" in job:
         for parameter in net.parameters():
             parameter.data[...] = weights.normal(0, job["start"], parameter.shape)

@@ -113,22 +113,23 @@ def rates(result: dict[str, Any]) -> str:
 
 def accuracies(result: dict[str, Any]) -> str:
     rows = []
-    for network, (mean, deviation) in TORCH.items():
-        runs, twins = of(result["runs"], network=network), of(result["torch"], network=network)
-        own, torch_s = (np.array([run["test_accuracy"][-1] for run in kind]) * 100 for kind in (runs, twins))
-        difference, half = paired(torch_s, own)
-        seconds = [spread([run["seconds"][-1] for run in kind]) for kind in (runs, twins)]
-        rows.append([
-            network, spread(own), spread(torch_s), f"{difference:+.1f} ± {half:.1f}",
-            f"{mean} ± {deviation}", f"{own.mean() - mean:+.1f}", *seconds,
-        ])  # fmt: skip
-    head = ["network", "scratchnet", "torch, same seeds", "difference, 95 % interval", "torch, goal", "difference",
+    for network, (goal, deviation) in TORCH.items():
+        for standardised in (False, True):
+            mine = [of(result[kind], network=network, standardised=standardised) for kind in ("runs", "torch")]
+            own, torch_s = (np.array([run["test_accuracy"][-1] for run in runs]) * 100 for runs in mine)
+            difference, half = paired(torch_s, own)
+            rows.append([
+                network, "standardised" if standardised else "in [0, 1]", spread(own), spread(torch_s),
+                f"{difference:+.1f} ± {half:.1f}", f"{goal} ± {deviation}", f"{own.mean() - goal:+.1f}",
+                *(spread([run["seconds"][-1] for run in runs]) for runs in mine),
+            ])  # fmt: skip
+    head = ["network", "pixels", "scratchnet", "torch, same seeds", "difference, 95 % interval", "goal", "difference",
             "CPU seconds", "in torch"]  # fmt: skip
     return table(head, rows)
 
 
 def starts(results: dict[str, Any]) -> str:
-    runs = results["starts"]["runs"] + results["accuracies"]["runs"]
+    runs = results["starts"]["runs"] + of(results["accuracies"]["runs"], standardised=False)
     rows = []
     for network in (LENET, LENET_TANH, MLP_100):
         for deviation in (0.01, 0.05, None):
