@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.subjects import Answer, Call, naive_normalization
+from oracle.subjects import Answer, Call, naive_activation, naive_normalization
 from oracle.subjects.attempt import attempt
 from scratchnet.naive import conv, dropout, linear, pooling
 
@@ -68,6 +68,7 @@ LOOPS: dict[str, tuple[str, Callable[[Call], tuple[Any, Callable[[], Gradients]]
     **{f"Conv{n}d": ("conv, conv_gradients", _conv) for n in (1, 2, 3)},
     **{f"MaxPool{n}d": ("max_pool, max_pool_gradient", _max_pool) for n in (1, 2, 3)},
     **{f"AvgPool{n}d": ("avg_pool, avg_pool_gradient", _avg_pool) for n in (1, 2, 3)},
+    **naive_activation.LOOPS,
     **naive_normalization.LOOPS,
     **{f"Dropout{n}": ("dropout, dropout_gradient", _dropout) for n in ("", "1d", "2d", "3d")},
     **{f"{n}AlphaDropout": ("alpha_dropout, alpha_dropout_gradient", _dropout) for n in ("", "Feature")},

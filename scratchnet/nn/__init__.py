@@ -1,7 +1,32 @@
 """The layers, by torch.nn's names."""
 
 from scratchnet.nn import init
-from scratchnet.nn.activation import ReLU, Sigmoid, Tanh
+from scratchnet.nn.activation import GLU, PReLU
+from scratchnet.nn.activation_piecewise import (
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    Softshrink,
+    Threshold,
+)
+from scratchnet.nn.activation_smooth import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    LogSigmoid,
+    Mish,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+)
 from scratchnet.nn.container import ModuleDict, ModuleList, Sequential
 from scratchnet.nn.conv import Conv1d, Conv2d, Conv3d
 from scratchnet.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
@@ -22,6 +47,11 @@ from scratchnet.nn.shape import Flatten, Identity
 from scratchnet.nn.softmax import LogSoftmax, Softmax
 
 __all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
     "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
@@ -41,27 +71,42 @@ __all__ = [
     "Flatten",
     "GroupNorm",
     "HalfSquaredError",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "PReLU",
     "Parameter",
     "RMSNorm",
     "ReLU",
+    "ReLU6",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "init",
 ]

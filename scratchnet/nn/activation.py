@@ -1,4 +1,7 @@
-"""Activations: layers without parameters that work element by element."""
+"""Activations: what those that work element by element share, and the three that are more: PReLU, RReLU and GLU.
+
+The others stand in activation_piecewise.py and activation_smooth.py, as in ops.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,20 @@ from typing import Any
 import numpy as np
 
 from scratchnet.checks import check_dout, check_dtype
-from scratchnet.nn.module import Module
-from scratchnet.ops.activation import activation_backward, activation_forward
+from scratchnet.nn.module import Module, Parameter
+from scratchnet.ops.activation import (
+    activation_backward,
+    activation_forward,
+    glu_backward,
+    glu_forward,
+    prelu_backward,
+    prelu_forward,
+)
 
 
-class _Activation(Module):
-    """`function` is the name of the pair in ops/activation.py; `settings` are the keywords of both."""
-
-    function: str
+class Elementwise(Module):
+    """out = f(x) for each element of x, of any shape; `settings` are the keywords of the pair of ops that has the
+    class's name."""
 
     def __init__(self, **settings: Any):
         super().__init__()
@@ -22,7 +31,7 @@ class _Activation(Module):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         check_dtype(self, x=x)
-        out, cache = activation_forward(x, self.function, **self.settings)
+        out, cache = activation_forward(x, type(self).__name__, **self.settings)
         self.keep((cache, out.shape, out.dtype))
         return out
 
@@ -32,39 +41,73 @@ class _Activation(Module):
         return activation_backward(dout, cache)
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.settings.items())
+        return ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
 
 
-class ReLU(_Activation):
-    """out = max(x, 0), any shape.   torch.nn.ReLU
+class PReLU(Module):
+    """out = x where x > 0, else weight * x, with a learned weight.   torch.nn.PReLU
 
-    Gradient: dx = dout where x > 0, else 0 (0 at the kink x = 0). `inplace` is taken so that torch code ports, and
-    changes nothing: x is never overwritten.   Raises TypeError for another dtype than float32 or float64.
-    Source: Nair and Hinton 2010.
+    x of any shape with num_parameters=1, (N, C, ...) with num_parameters=C: one slope for each channel; weight
+    (num_parameters,), all `init` at first. Gradients: dx = dout where x > 0, else weight * dout (so at 0);
+    dweight[c] = sum of dout * x over the places of channel c where x <= 0.
+    Raises ValueError where x has another number of channels, TypeError for mixed dtypes.   Source: He et al. 2015.
     """
 
-    function = "ReLU"
-
-    def __init__(self, inplace: bool = False):
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = np.float32):
         super().__init__()
-        self.inplace = inplace
+        if num_parameters < 1:
+            raise ValueError(f"PReLU: num_parameters={num_parameters}, 1 or the number of channels expected")
+        self.num_parameters, self.init = num_parameters, float(init)
+        self.weight = Parameter(np.full(num_parameters, self.init, dtype))
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        check_dtype(self, x=x, weight=self.weight)
+        if self.num_parameters > 1 and (x.ndim < 2 or x.shape[1] != self.num_parameters):
+            raise ValueError(
+                f"PReLU: x has shape {x.shape}, (N, {self.num_parameters}, ...) expected: num_parameters="
+                f"{self.num_parameters} is one slope for each channel"
+            )
+        out, cache = prelu_forward(x, self.weight.data)
+        self.keep((cache, out.shape, out.dtype))
+        return out
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        cache, shape, dtype = self.kept()
+        check_dout(self, dout, shape, dtype)
+        dx, dweight = prelu_backward(dout, cache)
+        self.weight.add_grad(dweight)
+        return dx
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}, init={self.init}"
 
 
-class Sigmoid(_Activation):
-    """out = 1 / (1 + exp(-x)), any shape, in [0, 1]; no x overflows.   torch.nn.Sigmoid
+class GLU(Module):
+    """out = a * sigmoid(b), a and b the first and second half of x along axis `dim`.   torch.nn.GLU
 
-    Gradient: dx = dout * out * (1 - out).   Raises TypeError for another dtype than float32 or float64.
-    Source: Rumelhart, Hinton and Williams 1986.
+    x (..., 2 n, ...) -> (..., n, ...). Gradients: da = dout sigmoid(b), db = da * a (1 - sigmoid(b)).
+    Raises ValueError where x has no such axis or its size is odd, TypeError for another dtype than float32 or float64.
+    Source: Dauphin et al. 2017.
     """
 
-    function = "Sigmoid"
+    def __init__(self, dim: int = -1):
+        super().__init__()
+        self.dim = dim
 
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        check_dtype(self, x=x)
+        if not -x.ndim <= self.dim < x.ndim:
+            raise ValueError(f"GLU: x has shape {x.shape} and no axis dim={self.dim}")
+        if x.shape[self.dim] % 2:
+            raise ValueError(f"GLU: x has shape {x.shape}; axis dim={self.dim} is halved, an even size expected")
+        out, cache = glu_forward(x, self.dim)
+        self.keep((cache, out.shape, out.dtype))
+        return out
 
-class Tanh(_Activation):
-    """out = tanh(x), any shape, in [-1, 1].   torch.nn.Tanh
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        cache, shape, dtype = self.kept()
+        check_dout(self, dout, shape, dtype)
+        return glu_backward(dout, cache)
 
-    Gradient: dx = dout * (1 - out^2).   Raises TypeError for another dtype than float32 or float64.
-    Source: LeCun et al. 1998, Efficient BackProp.
-    """
-
-    function = "Tanh"
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"

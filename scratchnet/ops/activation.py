@@ -1,7 +1,9 @@
-"""Activations, element by element:   out = f(x),   dx = dout * f'(x).
+"""Activations. Most work element by element:   out = f(x),   dx = dout * f'(x).
 
-Each function stands with its gradient below it; FUNCTIONS at the end lists the pairs by torch.nn's names. A gradient
-gets x and out, and uses whichever makes its formula short. Settings (a slope, a bound) are keywords of both.
+Those pairs (f and its gradient) stand in activation_piecewise.py, made of straight lines, and activation_smooth.py,
+made of exponentials; FUNCTIONS lists them by torch.nn's names. Here is how they are called, and what is more than a
+function of one number: PReLU, whose slope is learned, RReLU, whose slopes are drawn, and GLU, which multiplies one half
+of x with the other.
 """
 
 from __future__ import annotations
@@ -10,6 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from scratchnet.ops import activation_piecewise, activation_smooth
+from scratchnet.ops.activation_smooth import sigmoid
+
+FUNCTIONS: dict[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]] = {
+    **activation_piecewise.FUNCTIONS,
+    **activation_smooth.FUNCTIONS,
+}
 
 
 def activation_forward(x: np.ndarray, name: str, **settings: Any) -> tuple[np.ndarray, Any]:
@@ -26,39 +36,46 @@ def activation_backward(dout: np.ndarray, cache: Any) -> np.ndarray:
     return gradient(dout, x, out, **settings)
 
 
-def relu(x: np.ndarray) -> np.ndarray:
-    """max(x, 0)"""
-    return np.maximum(x, 0)
+def prelu_forward(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, Any]:
+    """out = x where x > 0, else w x.   w (1,) for all of x, or (C,): one slope for each channel of x (N, C, ...)."""
+    slope = _per_channel(w, x.ndim)
+    return np.where(x > 0, x, slope * x), (x, slope, w.shape)
 
 
-def relu_gradient(dout: np.ndarray, x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """f'(x) = 1 where x > 0, else 0; at the kink 0, at NaN 1 (as torch)."""
-    return np.where(x <= 0, 0, dout)
+def prelu_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray]:
+    """dx = dout where x > 0, else w dout;   dw[c] = sum of dout x over all places of channel c where x <= 0."""
+    x, slope, shape = cache
+    dx = np.where(x > 0, dout, slope * dout)
+    each = np.where(x > 0, 0, dout * x)
+    others = tuple(axis for axis in range(x.ndim) if slope.ndim == 0 or slope.shape[axis] == 1)
+    return dx, each.sum(axis=others).reshape(shape)
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), which is exp(x) / (1 + exp(x)): the one whose exponential cannot overflow."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+def _per_channel(w: np.ndarray, ndim: int) -> np.ndarray:
+    """w (C,) so that it meets axis 1 of an array of `ndim` axes."""
+    return w.reshape(()) if w.size == 1 else w.reshape(1, -1, *(1,) * (ndim - 2))
 
 
-def sigmoid_gradient(dout: np.ndarray, x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """f'(x) = f(x) (1 - f(x))"""
-    return dout * out * (1 - out)
+def rrelu_forward(x: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, Any]:
+    """out = x where x > 0, else slopes * x, with a slope of its own for each element."""
+    factor = np.where(x > 0, 1, slopes)
+    return factor * x, factor
 
 
-def tanh(x: np.ndarray) -> np.ndarray:
-    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))"""
-    return np.tanh(x)
+def rrelu_backward(dout: np.ndarray, cache: Any) -> np.ndarray:
+    """dx = dout where x > 0, else slopes * dout"""
+    return cache * dout
 
 
-def tanh_gradient(dout: np.ndarray, x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """f'(x) = 1 - f(x)^2"""
-    return dout * (1 - out * out)
+def glu_forward(x: np.ndarray, axis: int) -> tuple[np.ndarray, Any]:
+    """out = a * sigmoid(b), where a and b are the first and the second half of x along `axis`."""
+    a, b = np.split(x, 2, axis)
+    gate = sigmoid(b)
+    return a * gate, (a, gate, axis)
 
 
-FUNCTIONS: dict[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]] = {
-    "ReLU": (relu, relu_gradient),
-    "Sigmoid": (sigmoid, sigmoid_gradient),
-    "Tanh": (tanh, tanh_gradient),
-}
+def glu_backward(dout: np.ndarray, cache: Any) -> np.ndarray:
+    """da = dout * sigmoid(b),   db = dout * a * sigmoid(b) (1 - sigmoid(b)),   dx = a and b side by side again."""
+    a, gate, axis = cache
+    da = dout * gate
+    return np.concatenate([da, da * a * (1 - gate)], axis)

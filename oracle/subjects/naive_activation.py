@@ -1,0 +1,39 @@
+"""The loops of scratchnet.naive's activations and softmax, called as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from oracle.subjects import Call
+from scratchnet.naive import activation
+
+Gradients = dict[str, Any]
+Started = tuple[Any, Callable[[], Gradients]]  # out, and what gives the gradients
+
+
+def _elementwise(call: Call) -> Started:
+    x, name, settings = call.inputs["x"], call.spec, call.settings
+    out = activation.activation(x, name, **settings)
+    return out, lambda: {"dx": activation.activation_gradient(call.upstream["dout"], x, name, **settings)}
+
+
+def _prelu(call: Call) -> Started:
+    x, weight = call.inputs["x"], call.parameters["weight"]
+
+    def gradients() -> Gradients:
+        return dict(zip(("dx", "dweight"), activation.prelu_gradients(call.upstream["dout"], x, weight)))
+
+    return activation.prelu(x, weight), gradients
+
+
+def _glu(call: Call) -> Started:
+    x, dim = call.inputs["x"], call.settings["dim"]
+    return activation.glu(x, dim), lambda: {"dx": activation.glu_gradient(call.upstream["dout"], x, dim)}
+
+
+LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
+    **{name: ("activation, activation_gradient", _elementwise) for name in activation.FUNCTIONS},
+    "PReLU": ("prelu, prelu_gradients", _prelu),
+    "GLU": ("glu, glu_gradient", _glu),
+}
