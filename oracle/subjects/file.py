@@ -134,8 +134,6 @@ class Session:
 class FileSubject:
     """One layer of a file, run in a worker of its own."""
 
-    isolation = "L0"
-    # What no course tests and many text books teach in another way than torch: a note, never wrong.
     conventions: tuple[str, ...] = (
         "ties-all", "ties-shared", "ties-last", "relu-gradient-at-zero", "half-missing", "half-extra",
         "biased-running-variance", "dropout-p-is-keep",
