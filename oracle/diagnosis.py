@@ -17,20 +17,17 @@ from itertools import combinations
 
 import numpy as np
 
-from oracle.bounds import U, gamma
 from oracle.cases import Case
 from oracle.judge import CaseResult, Judgement
 from oracle.mistakes import by_layer
 from oracle.mistakes.kernel import Edits, Family, Mistake, NotThere
 from oracle.reduce import size
 from oracle.reference import Expected, reference
-from oracle.subjects import Call
+from oracle.seen import Seen, matches, seen_in
 
 ENOUGH = 1 / 3  # of the wrong values must be hit
 PASSING = 8  # passing cases that a mistake must leave right
 FAILING = 24  # failing cases that are looked at
-STEPS = 16  # operations that a mistake may add to the right computation, each with its rounding
-FAR_BELOW = 2.0**-10  # of the values, and a bound says how it grows with them
 
 
 @dataclass(frozen=True)
@@ -50,17 +47,6 @@ class Diagnosis:
     variants: tuple[Variant, ...]
     explains: int
     of: int
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One case of one tensor: what came, and what was right."""
-
-    case: Case
-    call: Call
-    actual: np.ndarray
-    expected: np.ndarray
-    bound: np.ndarray
 
 
 class Evidence:
@@ -97,28 +83,6 @@ class Evidence:
     @property
     def least(self) -> int:
         return max(1, math.ceil(len(self.failing) * ENOUGH))
-
-
-def matches(actual: np.ndarray, wrong: np.ndarray, expected: np.ndarray, bound: np.ndarray) -> bool:
-    """Whether `actual` is `wrong` up to rounding: equal where whole numbers are exact. The bound belongs to `expected`;
-    a wrong value of another size rounds in proportion to its size."""
-    if actual.shape != wrong.shape:
-        return False
-    same = (actual == wrong) | (np.isnan(actual) & np.isnan(wrong))
-    if same.all():
-        return True
-    with np.errstate(all="ignore"):
-        u = U["float32" if np.array_equal(actual.astype(np.float32), actual, equal_nan=True) else "float64"]
-        most, right, error = _largest(wrong), _largest(expected), _largest(bound)
-        if error == 0 and most < 1 / u and np.array_equal(wrong, np.rint(wrong), equal_nan=True):
-            return False
-        scale = max(1.0, most / right) if error < right * FAR_BELOW else 1.0
-        allowed = error * scale + gamma(STEPS, u) * most
-        return bool((same | (np.abs(actual - wrong) <= allowed)).all())
-
-
-def _largest(array: np.ndarray) -> float:
-    return float(np.max(np.abs(array), initial=0, where=np.isfinite(array)))
 
 
 def variants(mistakes: Iterable[Mistake], tensor: str) -> list[Variant]:
@@ -246,13 +210,3 @@ def _passing(judgement: Judgement, tensor: str, judge_again: Callable[[Case], Ca
             expected: Expected = reference(result.case, call)
             value = expected.tensors[tensor]
             yield Seen(result.case, call, value, value, expected.bounds[tensor])
-
-
-def seen_in(result: CaseResult, tensor: str) -> Seen | None:
-    if result.answer is None or result.expected is None or result.call is None:
-        return None
-    actual = result.answer.tensors.get(tensor)
-    if not isinstance(actual, np.ndarray) or actual.dtype.kind not in "fiu" or tensor not in result.expected.tensors:
-        return None
-    return Seen(result.case, result.call, actual.astype(np.float64), result.expected.tensors[tensor],
-                result.expected.bounds[tensor])  # fmt: skip
