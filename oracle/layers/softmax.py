@@ -1,4 +1,4 @@
-"""Softmax and LogSoftmax as the oracle knows them."""
+"""Softmax, Softmin, Softmax2d and LogSoftmax as the oracle knows them."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Rounding:
 
 
 def _softmax(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> dict[str, np.ndarray]:
-    """dx = p (dout - S), S = sum p dout: S is off by sum p |dout| (rho + gamma_C), p by rho."""
-    axis, dout = case.settings["dim"], np.abs(call.upstream["dout"])
-    r = Rounding.of(call.inputs["x"], axis, u)
+    """dx = p (dout - S), of Softmin its negative; S = sum p dout is off by sum p |dout| (rho + gamma_C), p by rho."""
+    axis, dout = case.settings.get("dim", -3), np.abs(call.upstream["dout"])
+    r = Rounding.of(-call.inputs["x"] if case.spec.name == "Softmin" else call.inputs["x"], axis, u)
     S = np.abs((r.p * call.upstream["dout"]).sum(axis, keepdims=True))
     dS = (r.p * dout * (r.rho + r.gamma)).sum(axis, keepdims=True)
     return {
@@ -59,14 +59,15 @@ def _softmax(case: Case, call: Call, expected: Arrays, u: float, tiny: float) ->
 
 
 def _log_softmax(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> dict[str, np.ndarray]:
-    """dx = dout - p * sum dout."""
+    """dx = dout - p * sum dout, which may be had as the sum over a row of the Jacobian: gamma_C of all its terms."""
     axis, dout = case.settings["dim"], np.abs(call.upstream["dout"])
     r = Rounding.of(call.inputs["x"], axis, u)
     total = np.abs(call.upstream["dout"].sum(axis, keepdims=True))
     absolute = dout.sum(axis, keepdims=True)
+    sums = r.gamma * (dout + r.p * absolute)
     return {
         "out": r.E,
-        "dx": 8 * u * (dout + r.p * total) + r.p * (r.rho * total + r.gamma * absolute) + 4 * tiny * (1 + absolute),
+        "dx": 8 * u * (dout + r.p * total) + sums + r.p * r.rho * total + 4 * tiny * (1 + absolute),
     }
 
 
@@ -96,9 +97,27 @@ def _grid() -> Iterator[Setting]:
         yield Setting({"dim": dim}, {"x": shape})
 
 
+def _images(args: Args, shapes: Shapes) -> Tensors:
+    expect(len(shapes["x"]) in (3, 4), f"x has shape {shapes['x']}: (N, C, H, W) or (C, H, W) expected")
+    return Tensors({"out": shapes["x"]})
+
+
+def _image_grid() -> Iterator[Setting]:
+    for shape in [(1, 1, 1, 1), (1, 2, 1, 1), (2, 3, 1, 1), (2, 3, 2, 2), (1, 2, 3, 1), (2, 4, 3, 2), (3, 2, 2, 3),
+                  (4, 3, 2), (3, 1, 4), (2, 10, 1, 2), (1, 5, 4, 4), (2, 2, 2), (1, 100, 1, 1), (4, 4, 4, 4),
+                  (5, 1, 2), (2, 3, 7, 5)]:  # fmt: skip
+        yield Setting({}, {"x": shape})
+
+
 def _spec(name: str, formula: Callable[..., dict[str, np.ndarray]]) -> LayerSpec:
     return LayerSpec(name, ("dim",), {}, _tensors, _grid, Formula(formula), styles=("large", "offset", "strided", "empty"),
                      draws=_draws, exact=lambda args: False)  # fmt: skip
 
 
-SPECS = (_spec("Softmax", _softmax), _spec("LogSoftmax", _log_softmax))
+SPECS = (
+    _spec("Softmax", _softmax),
+    _spec("LogSoftmax", _log_softmax),
+    _spec("Softmin", _softmax),
+    LayerSpec("Softmax2d", (), {}, _images, _image_grid, Formula(_softmax),
+              styles=("large", "offset", "strided", "empty"), draws=_draws, exact=lambda args: False),
+)  # fmt: skip

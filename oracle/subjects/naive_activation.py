@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oracle.subjects import Call
-from scratchnet.naive import activation
+from scratchnet.naive import activation, softmax
 
 Gradients = dict[str, Any]
 Started = tuple[Any, Callable[[], Gradients]]  # out, and what gives the gradients
@@ -32,8 +32,22 @@ def _glu(call: Call) -> Started:
     return activation.glu(x, dim), lambda: {"dx": activation.glu_gradient(call.upstream["dout"], x, dim)}
 
 
+def _softmax(call: Call) -> Started:
+    x, dim = call.inputs["x"], call.settings.get("dim", -3)
+    forward, gradient = _SOFTMAX[call.spec]
+    return forward(x, dim), lambda: {"dx": gradient(call.upstream["dout"], x, dim)}
+
+
+_SOFTMAX: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "Softmax": (softmax.softmax, softmax.softmax_gradient),
+    "LogSoftmax": (softmax.log_softmax, softmax.log_softmax_gradient),
+    "Softmin": (softmax.softmin, softmax.softmin_gradient),
+    "Softmax2d": (softmax.softmax, softmax.softmax_gradient),
+}
+
 LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
     **{name: ("activation, activation_gradient", _elementwise) for name in activation.FUNCTIONS},
     "PReLU": ("prelu, prelu_gradients", _prelu),
     "GLU": ("glu, glu_gradient", _glu),
+    **{name: (f"{f.__name__}, {gradient.__name__}", _softmax) for name, (f, gradient) in _SOFTMAX.items()},
 }

@@ -29,6 +29,16 @@ def softmax_gradient(dO: np.ndarray, I: np.ndarray, axis: int) -> np.ndarray:
     return dI
 
 
+def softmin(I: np.ndarray, axis: int) -> np.ndarray:
+    """O[c] = exp(-I[c]) / sum over k of exp(-I[k])"""
+    return softmax(-I, axis)
+
+
+def softmin_gradient(dO: np.ndarray, I: np.ndarray, axis: int) -> np.ndarray:
+    """dI[c] = -sum over k of dO[k] * O[k] * ((1 if k is c else 0) - O[c])"""
+    return -softmax_gradient(dO, -I, axis)
+
+
 def log_softmax(I: np.ndarray, axis: int) -> np.ndarray:
     """O[c] = I[c] - log(sum over k of exp(I[k]))"""
     O = np.zeros_like(I)

@@ -1,6 +1,6 @@
 """The layers, by torch.nn's names."""
 
-from scratchnet.nn import init
+from scratchnet.nn import init, utils
 from scratchnet.nn.activation import GLU, PReLU
 from scratchnet.nn.activation_piecewise import (
     Hardshrink,
@@ -109,4 +109,5 @@ __all__ = [
     "Tanhshrink",
     "Threshold",
     "init",
+    "utils",
 ]

@@ -1,4 +1,4 @@
-"""Softmax and LogSoftmax."""
+"""Softmax, Softmin, Softmax2d and LogSoftmax."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import numpy as np
 
 from scratchnet.checks import check_dout, check_dtype
 from scratchnet.nn.module import Module
-from scratchnet.ops.softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
+from scratchnet.ops.softmax import (
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+    softmin_backward,
+    softmin_forward,
+)
 
 
 class _Softmax(Module):
@@ -52,6 +59,37 @@ class Softmax(_Softmax):
     """
 
     pair = (softmax_forward, softmax_backward)
+
+
+class Softmin(_Softmax):
+    """out[c] = exp(-x[c]) / sum over k of exp(-x[k]) along axis `dim`: the softmax of -x.   torch.nn.Softmin
+
+    Gradient: dx[c] = -out[c] (dout[c] - sum over k of dout[k] out[k]).   Raises as Softmax.
+    """
+
+    pair = (softmin_forward, softmin_backward)
+
+
+class Softmax2d(_Softmax):
+    """The softmax over the channels of an image, at each place: x (N, C, H, W) or (C, H, W).   torch.nn.Softmax2d
+
+    out[n,c,h,w] = exp(x[n,c,h,w]) / sum over k of exp(x[n,k,h,w]); gradient as Softmax.
+    Raises ValueError for another number of axes, TypeError for another dtype than float32 or float64.
+    """
+
+    pair = (softmax_forward, softmax_backward)
+
+    def __init__(self) -> None:
+        super().__init__(-3)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        check_dtype(self, x=x)
+        if x.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: x has shape {x.shape}, (N, C, H, W) or (C, H, W) expected")
+        return super().forward(x)
+
+    def extra_repr(self) -> str:
+        return ""
 
 
 class LogSoftmax(_Softmax):

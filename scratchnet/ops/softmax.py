@@ -43,5 +43,15 @@ def log_softmax_backward(dout: np.ndarray, cache: Any) -> np.ndarray:
     return dout - np.exp(logp) * dout.sum(axis=axis, keepdims=True)
 
 
+def softmin_forward(x: np.ndarray, axis: int) -> tuple[np.ndarray, Any]:
+    """The softmax of -x: the smallest x gets the most."""
+    return softmax_forward(-x, axis)
+
+
+def softmin_backward(dout: np.ndarray, cache: Any) -> np.ndarray:
+    """dx[c] = -p[c] (dout[c] - sum over k of dout[k] p[k])"""
+    return -softmax_backward(dout, cache)
+
+
 def _below_maximum(x: np.ndarray, axis: int) -> np.ndarray:
     return x - x.max(axis=axis, keepdims=True, initial=-np.inf)

@@ -11,8 +11,10 @@ import numpy as np
 from scratchnet.nn.module import Parameter
 
 IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")  # torch's settings that change no result
+SCHEDULE = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")  # what schedules keep in a group
 
 IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")  # torch's settings that change no result
+SCHEDULE = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")  # what schedules keep in a group
 
 
 class Optimizer:
@@ -74,7 +76,7 @@ class Optimizer:
         for parameter in params:
             if not isinstance(parameter, Parameter):
                 raise TypeError(f"a {type(parameter).__name__} among the parameters: pass module.parameters()")
-        unknown = sorted(set(group) - {"params"} - set(self.defaults))
+        unknown = sorted(set(group) - {"params", *SCHEDULE, *self.defaults})
         if unknown:
             raise ValueError(f"{type(self).__name__} has no setting {', '.join(unknown)}; it has {list(self.defaults)}")
         everything = [parameter for old in self.param_groups for parameter in old["params"]] + params
