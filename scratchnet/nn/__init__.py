@@ -44,7 +44,7 @@ from scratchnet.nn.normalization import (
 from scratchnet.nn.normalization_per_sample import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from scratchnet.nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from scratchnet.nn.shape import Flatten, Identity
-from scratchnet.nn.softmax import LogSoftmax, Softmax
+from scratchnet.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 
 __all__ = [
     "CELU",
@@ -102,6 +102,8 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmax2d",
+    "Softmin",
     "Softplus",
     "Softshrink",
     "Softsign",
