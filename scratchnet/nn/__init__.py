@@ -29,6 +29,8 @@ from scratchnet.nn.activation_smooth import (
 )
 from scratchnet.nn.container import ModuleDict, ModuleList, Sequential
 from scratchnet.nn.conv import Conv1d, Conv2d, Conv3d
+from scratchnet.nn.conv_fold import Fold, Unfold
+from scratchnet.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from scratchnet.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from scratchnet.nn.linear import Linear
 from scratchnet.nn.loss import CrossEntropyLoss, HalfSquaredError, MSELoss
@@ -62,6 +64,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
@@ -69,6 +74,7 @@ __all__ = [
     "Dropout3d",
     "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "GroupNorm",
     "HalfSquaredError",
     "Hardshrink",
@@ -110,6 +116,7 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unfold",
     "init",
     "utils",
 ]
