@@ -130,7 +130,7 @@ _COUNT = {1: 150, 2: 500, 3: 100}
 
 def _grid(ndim: int, options: tuple[str, ...]) -> Iterator[Setting]:
     make = partial(_build, ndim, options)
-    big, odd, even = {1: ((7,), (6,), (8,)), 2: ((7, 5), (5, 6), (6, 4)), 3: ((4, 3, 5), (3, 4, 3), (4, 2, 4))}[ndim]
+    big, odd, even = {1: ((7,), (6,), (7,)), 2: ((7, 5), (5, 6), (6, 4)), 3: ((4, 3, 5), (3, 4, 3), (4, 2, 4))}[ndim]
     first = [
         make(1, None, 0, even, 1, 1),
         make(2, None, 0, even, 1, 1),
@@ -145,12 +145,20 @@ def _grid(ndim: int, options: tuple[str, ...]) -> Iterator[Setting]:
         make(3, 2, 1, odd, 2, 2, ceil_mode=True, count_include_pad=False),
         make(2, 3, 0, big, 2, 2, ceil_mode=True),
     ]
-    plain = [  # for those who offer a stride and nothing else
+    cube = [(size,) * ndim for size in (3, 4, 5)]
+    plain = [  # for those who offer a stride and nothing else, or square images alone
         make(2, 1, 0, odd, 2, 2),
         make(3, 2, 0, big, 2, 2) or make(3, 1, 0, big, 2, 2),
         make(3, 1, 0, odd, 1, 3),
         make(2, 2, 0, even, 3, 2),
         make(2, 3, 0, big, 2, 2),
+        make(2, 1, 0, cube[0], 2, 2),
+        make(3, 2, 1, cube[2], 2, 2),
+        make(2, 2, 1, cube[1], 3, 2),
+        make(3, 1, 1, cube[0], 2, 3),
+        make(2, None, 1, cube[1], 2, 2),
+        make(2, None, 0, cube[2], 2, 2),
+        make(3, 2, 0, cube[2], 2, 2),
     ]
     axes: dict[str, Any] = {
         "k": [1, 2, 3, _UNEVEN[ndim], 4, (2,) * ndim],

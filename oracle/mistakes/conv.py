@@ -438,10 +438,9 @@ MISTAKES = (
             ),
             "dbias": ((("axis=(0, *range(2, dout.ndim))", "axis=tuple(range(2, dout.ndim))"),),),
         },
-        "N > 1",
+        "always",
         "the gradient of a weight is the sum over all images of the batch",
         "sum over n, y, x: dout.sum(axis=(0, 2, 3))",
-        lambda facts: facts["N"] > 1,
     ),
     Mistake(
         "mean-over-batch",

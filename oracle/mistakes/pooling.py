@@ -151,6 +151,8 @@ def _strided(facts: Facts) -> bool:
 
 
 def _overlaps(facts: Facts) -> bool:
+    if max(_axes(facts.get("dilation", 1))) > 1:
+        return _wide(facts)
     return _strided(facts) and min(_axes(facts["stride"])) < max(_axes(facts["kernel_size"]))
 
 
@@ -173,8 +175,8 @@ _MASK = "(first == i) * dout"
 
 
 def _size(formula: str, *more: tuple[str, str]) -> Edits:
-    """Another output size; h, f, s, p stand for one axis of image, window, stride and padding."""
-    return ((_SIZE, f"[{formula} for h, f, s, p in zip(x.shape[2:], k.kernel, k.stride, k.padding)]"), *more)
+    """Another output size; h, f, s, p, d: one axis of image, window, stride, padding, dilation."""
+    return ((_SIZE, f"[{formula} for h, f, s, p, d in zip(x.shape[2:], k.kernel, k.stride, k.padding, k.dilation)]"), *more)
 
 
 def _with(name: str, value: str) -> tuple[Edits, ...]:
@@ -193,10 +195,9 @@ _SHARED = (
     Mistake(
         "output-size-ignores-stride",
         {"out": (_size("h // f"), _size("h - f + 1"))},
-        "stride != kernel_size",
+        "where the two formulas differ",
         "the output size does not depend on the stride",
         "(H + 2*P - Ps)//S + 1",
-        _strided,
     ),
     Mistake(
         "output-size-ignores-kernel",
@@ -204,13 +205,12 @@ _SHARED = (
         "where the two formulas differ",
         "the output size does not depend on the window's size",
         "(H + 2*P - Ps)//S + 1",
-        lambda facts: facts["stride"] is not None,
     ),
     Mistake(
         "output-size-ignores-padding",
         {"out": (
-            _size("(h - f) // s + 1"),
-            _size("(h + p - f) // s + 1"),
+            _size("pooled_size(h, f, s, 0, d, k.ceil_mode)"),
+            _size("pooled_size(h + p, f, s, 0, d, k.ceil_mode)"),
         )},
         "padding >= 1",
         "the output size does not take the padding of both sides into account",
@@ -228,10 +228,9 @@ _SHARED = (
     Mistake(
         "stride-ignored",
         {name: (*_with("stride", "k.kernel"), *_with("stride", "ones(k.stride)")) for name in ("out", "dx")},
-        "stride != kernel_size",
+        "stride is not the one that is built in",
         "the stride argument has no effect: windows stand side by side, or move by 1",
         "I[n, c, y*S + r - P, x*S + s - P] with S = stride",
-        lambda facts: facts["stride"] is not None,
     ),
     Mistake(
         "stride-default-one",
@@ -326,10 +325,10 @@ _MAXIMUM = (
         "zero-padding-in-max",
         {"out": ((("xp = pad(x, k, size, -np.inf)", "xp = pad(x, k, size, 0)"),),),
          "dx": ((("pad(x, k, size, -np.inf)", "pad(x, k, size, 0)"),),)},
-        "padding >= 1 and a border of negative numbers",
+        "a window over the border of negative numbers",
         "the image is padded with 0, which is larger than a negative element",
         "pad with -np.inf, or let the window end at the image's edge",
-        _padded,
+        lambda facts: _padded(facts) or facts["ceil_mode"],
     ),
     Mistake(
         "max-start-at-zero",

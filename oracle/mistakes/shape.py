@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from oracle.mistakes.kernel import Facts, Family, Mistake
+from oracle.mistakes.kernel import Family, Mistake
 from oracle.subjects import Call
 
 
@@ -40,10 +40,6 @@ def prepare(call: Call) -> SimpleNamespace:
     return SimpleNamespace(start=call.settings["start_dim"] % axes, end=call.settings["end_dim"] % axes + 1)
 
 
-def _inner(facts: Facts) -> bool:
-    return facts["start_dim"] != 0
-
-
 _OUT = "x.reshape(*x.shape[: k.start], math.prod(x.shape[k.start : k.end]), *x.shape[k.end :])"
 
 _FLATTEN = (
@@ -53,10 +49,9 @@ _FLATTEN = (
             ((_OUT, "x.reshape(-1)"),),
             ((_OUT, "x.reshape(1, -1)"),),
         )},
-        "start_dim is not 0",
+        "start_dim is not 0, or end_dim not the last axis",
         "the batch is flattened too: one row is left for all images",
         "x.reshape(len(x), -1)",
-        _inner,
     ),
     Mistake(
         "start-dim-ignored",
