@@ -20,11 +20,17 @@ FAMILIES = (
     "loss",
 )
 
+# A family of many layers fills more files than one.
+FILES = {
+    "conv": ("conv", "conv_transpose", "conv_fold"),
+}
+
 FAMILY: dict[str, str] = {}  # layer -> family
 SPECS: dict[str, LayerSpec] = {}
 for _name in FAMILIES:
-    for _spec in import_module(f"oracle.layers.{_name}").SPECS:
-        SPECS[_spec.name], FAMILY[_spec.name] = _spec, _name
+    for _file in FILES.get(_name, (_name,)):
+        for _spec in import_module(f"oracle.layers.{_file}").SPECS:
+            SPECS[_spec.name], FAMILY[_spec.name] = _spec, _name
 
 
 def find_spec(name: str) -> LayerSpec:

@@ -69,7 +69,7 @@ def _build(ndim: int, channels: tuple[int, int, int], k: Any, s: Any, p: Any, d:
     return setting
 
 
-_CHANNELS = [(1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 3, 1), (3, 2, 1), (2, 2, 1), (3, 4, 1),
+CHANNELS = [(1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 3, 1), (3, 2, 1), (2, 2, 1), (3, 4, 1),
              (2, 2, 2), (4, 2, 2), (2, 4, 2), (3, 3, 3), (4, 6, 2), (2, 6, 2)]  # fmt: skip
 
 
@@ -110,12 +110,12 @@ def _conv2d_grid() -> Iterator[Setting]:
         )
         for k in [k if not isinstance(k, str) else (int(k) if len(k) == 1 else (int(k[0]), int(k[2])))]
     ]  # fmt: skip
-    axes = {
+    axes: dict[str, Any] = {
         "k": [1, 2, 3, (1, 3), (3, 1), (3, 2), (2, 3), (1, 2), (4, 3), (2, 2), 4],
         "p": [0, 1, 2, (0, 1), (1, 0), (2, 1), (1, 3), "same", "valid", 3],
         "s": [1, 2, 3, (1, 2), (2, 1), (3, 2)],
         "d": [1, 1, 2, (1, 2), (2, 1), 3],
-        "channels": _CHANNELS,
+        "channels": CHANNELS,
         "size": [(1, 1), (3, 3), (4, 4), (5, 5), (4, 5), (5, 4), (7, 5), (6, 7), (1, 6), (2, 3)],
         "n": [1, 2, 3],
         "bias": [True, True, True, False],
@@ -144,12 +144,12 @@ def _other_grid(ndim: int) -> Iterator[Setting]:
         make((4, 6, 2), deep, 1, 1, (2,) * ndim, typical[1], 2, True) or make((4, 6, 2), deep, 1, 2, (2,) * ndim, typical[1], 2, True),
         make((2, 2, 1), {1: 3, 3: (3, 2, 1)}[ndim], 1, "same", 1, typical[2], 2, False),
     ]
-    axes = {
+    axes: dict[str, Any] = {
         "k": [1, 2, 3, odd],
         "p": [0, 1, 2, "same", (1,) * ndim, "valid"],
         "s": [1, 2, 3, (2,) * ndim] if ndim == 1 else [1, 2, (1, 2, 1), 3],
         "d": [1, 1, 2, (2,) * ndim] if ndim == 1 else [1, 1, 2, (1, 1, 2)],
-        "channels": _CHANNELS,
+        "channels": CHANNELS,
         "size": size,
         "n": [1, 2, 3],
         "bias": [True, True, False],

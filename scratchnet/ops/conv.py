@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.ops.padding import Widths, crop, pad
-from scratchnet.ops.windows import Sizes, output_size, taps, windows
+from scratchnet.ops.windows import Sizes, add_windows, output_size, windows
 
 
 def conv_forward(
@@ -35,31 +35,50 @@ def conv_forward(
     `padding` is (before, after) per axis. Filters and channels fall into `groups` blocks that do not meet.
     Raises ValueError where the output size would be 0.
     """
-    kernel = w.shape[2:]
-    out_sizes = tuple(map(output_size, x.shape[2:], kernel, stride, map(sum, padding), dilation))
+    out_sizes = tuple(map(output_size, x.shape[2:], w.shape[2:], stride, map(sum, padding), dilation))
     xp = pad(x, padding)
-    out = _by_group(w, groups) @ _columns(xp, kernel, stride, dilation, out_sizes, groups)
-    out = out.reshape(len(x), len(w), *out_sizes)
+    out = gather(xp, w, stride, dilation, out_sizes, groups)
     if b is not None:
-        out += b.reshape(-1, *(1,) * len(kernel))
+        out += b.reshape(-1, *(1,) * len(out_sizes))
     return out, (xp, w, stride, padding, dilation, groups)
 
 
 def conv_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dout (N, K, *out) -> dx (N, C, *sizes), dw (K, C/groups, *kernel), db (K,)."""
     xp, w, stride, padding, dilation, groups = cache
-    kernel, out_sizes = w.shape[2:], dout.shape[2:]
-    rows = dout.reshape(len(dout), groups, len(w) // groups, -1 if dout.size else 0)  # (N, G, K/G, positions)
-
-    dw = _sum_over_images(rows, _columns(xp, kernel, stride, dilation, out_sizes, groups))
-    dcolumns = _by_group(w, groups).swapaxes(-1, -2) @ rows
-    dcolumns = dcolumns.reshape(*xp.shape[:2], *kernel, *out_sizes)
-    dxp = np.zeros_like(xp)
-    for offset, place in taps(kernel, stride, dilation, out_sizes):
-        dxp[place] += dcolumns[(slice(None), slice(None), *offset)]
-
+    dxp = scatter(dout, w, stride, dilation, xp.shape[2:], groups)
+    dw = weight_gradient(xp, dout, w.shape, stride, dilation, groups)
     db = dout.sum(axis=(0, *range(2, dout.ndim)))
-    return crop(dxp, padding), dw.reshape(w.shape), db
+    return crop(dxp, padding), dw, db
+
+
+# The one sum, read in its three directions; the transposed convolution reads it in another order
+
+
+def gather(xp: np.ndarray, w: np.ndarray, stride: Sizes, dilation: Sizes, out_sizes: Sizes, groups: int) -> np.ndarray:
+    """out[n, k, y] = sum over c, r of w[k, c, r] * xp[n, c, y*stride + r*dilation], for y up to `out_sizes`."""
+    out = _by_group(w, groups) @ _columns(xp, w.shape[2:], stride, dilation, out_sizes, groups)
+    return out.reshape(len(xp), len(w), *out_sizes)
+
+
+def scatter(dout: np.ndarray, w: np.ndarray, stride: Sizes, dilation: Sizes, sizes: Sizes, groups: int) -> np.ndarray:
+    """dxp[n, c, y*stride + r*dilation] += w[k, c, r] * dout[n, k, y], in an image of `sizes`."""
+    columns = _by_group(w, groups).swapaxes(-1, -2) @ _rows(dout, groups)
+    columns = columns.reshape(len(dout), groups * w.shape[1], *w.shape[2:], *dout.shape[2:])
+    return add_windows(columns, sizes, stride, dilation)
+
+
+def weight_gradient(
+    xp: np.ndarray, dout: np.ndarray, shape: Sizes, stride: Sizes, dilation: Sizes, groups: int
+) -> np.ndarray:
+    """dw[k, c, r] = sum over n, y of dout[n, k, y] * xp[n, c, y*stride + r*dilation]."""
+    columns = _columns(xp, shape[2:], stride, dilation, dout.shape[2:], groups)
+    return _sum_over_images(_rows(dout, groups), columns).reshape(shape)
+
+
+def _rows(dout: np.ndarray, groups: int) -> np.ndarray:
+    """dout (N, K, *out) -> (N, G, K/G, out positions)"""
+    return dout.reshape(len(dout), groups, dout.shape[1] // groups, int(np.prod(dout.shape[2:])))
 
 
 def _sum_over_images(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -47,3 +47,16 @@ def taps(kernel: Sizes, stride: Sizes, dilation: Sizes, out: Sizes) -> Iterator[
         place = (slice(r * d, r * d + s * (o - 1) + 1, s)
                  for r, s, d, o in zip(offset, stride, dilation, out, strict=True))  # fmt: skip
         yield offset, (..., *place)
+
+
+def add_windows(columns: np.ndarray, sizes: Sizes, stride: Sizes, dilation: Sizes) -> np.ndarray:
+    """The transpose of `windows`: every window is added back where it lay, (..., *kernel, *out) -> (..., *sizes).
+
+    xp[..., y*stride + r*dilation] += columns[..., r, y]
+    """
+    n = len(sizes)
+    lead, kernel, out = columns.shape[: -2 * n], columns.shape[-2 * n : -n], columns.shape[-n:]
+    xp = np.zeros((*lead, *sizes), columns.dtype)
+    for offset, place in taps(kernel, stride, dilation, out):
+        xp[place] += columns[(..., *offset, *(slice(None),) * n)]
+    return xp
