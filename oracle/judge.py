@@ -17,6 +17,9 @@ from oracle.reference import Expected, ReferenceError, reference
 from oracle.subjects import Answer, Call, Failure, Subject
 
 
+STOPPED = ("timeout", "ended", "memory", "protocol", "unjudged")  # the process is gone: nobody waits for it twice
+
+
 @dataclass(frozen=True)
 class CaseResult:
     """One case of one subject: a TensorResult for each tensor, and what was noticed beside."""
@@ -25,6 +28,7 @@ class CaseResult:
     tensors: dict[str, TensorResult]
     failures: dict[str, Failure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # ids
+    flat: tuple[str, ...] = ()  # tensors whose right values are all the same: they show little
     call: Call | None = None
     answer: Answer | None = None
     expected: Expected | None = None
@@ -54,7 +58,9 @@ def judge_case(subject: Subject, case: Case) -> CaseResult:
 
 def _judged(subject: Subject, case: Case) -> CaseResult:
     call = case.call()
-    answer, again = subject.run(call), subject.run(call)
+    answer = subject.run(call)
+    stopped = any(failure.kind in STOPPED for failure in answer.failures.values())
+    again = answer if stopped else subject.run(call)
     expected = reference(case, call)
     tensors = {
         name: _tensor(name, answer, again, expected.tensors[name], expected.bounds[name]) for name in expected.tensors
@@ -65,7 +71,8 @@ def _judged(subject: Subject, case: Case) -> CaseResult:
             notes.append("modifies-input")  # a gradient that was handed on; nobody reads it again
         else:
             tensors[name] = TensorResult("ran", "wrong", None, "the caller's array was changed")
-    return CaseResult(case, tensors, answer.failures, tuple(notes), call, answer, expected)
+    flat = tuple(name for name, array in expected.tensors.items() if array.size > 1 and (array == array.flat[0]).all())
+    return CaseResult(case, tensors, answer.failures, tuple(notes), flat, call, answer, expected)
 
 
 def unjudged(case: Case, reason: str) -> CaseResult:
@@ -101,7 +108,12 @@ def _same(first: Any, second: Any) -> bool:
 def describe(failure: Failure) -> str:
     """ "raised ValueError: ... (layers.py, line 12: `dx = ...`)" """
     where = f" ({failure.where}{': `' + failure.source.strip() + '`' if failure.source else ''})" if failure.where else ""
-    said = {"timeout": "gave no answer", "ended": "ended the program", "memory": "needed too much memory"}
+    said = {
+        "timeout": "gave no answer",
+        "ended": "ended the program",
+        "memory": "needed too much memory",
+        "protocol": "wrote to the grader's channel",
+    }
     return f"{said.get(failure.kind, 'raised ' + failure.kind)}{': ' + failure.message if failure.message else ''}{where}"
 
 
@@ -159,4 +171,4 @@ def judge(subject: Subject, cases: Iterable[Case], skipped: int = 0, budget: flo
 
 def _light(result: CaseResult) -> CaseResult:
     """Without its arrays: what passed is not looked at again."""
-    return CaseResult(result.case, result.tensors, result.failures, result.notes)
+    return CaseResult(result.case, result.tensors, result.failures, result.notes, result.flat)

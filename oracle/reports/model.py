@@ -9,6 +9,7 @@ from oracle.comparison import TensorResult, worst_accuracy
 from oracle.findings import Findings
 from oracle.judge import Judgement
 from oracle.reports.repro import repro
+from oracle.strength import strength
 
 Json = dict[str, Any]
 WRONG = ("wrong", "error", "partial")
@@ -40,8 +41,12 @@ def file_report(target: str, convention: str, isolation: str, seconds: float, to
         "torch": torch_version,
         "verdict": verdict,
         "strength": {
+            "mistakes": sum(len(spec["strength"]["caught"]) + len(spec["strength"]["not_caught"]) for spec in specs),
+            "would_be_caught": sum(len(spec["strength"]["caught"]) for spec in specs),
             "cases": sum(spec["cases"] for spec in specs),
             "skipped": sum(spec["skipped"] for spec in specs),
+            "unjudged": sum(spec["unjudged"] for spec in specs),
+            "flat": sum(spec["strength"]["flat"] for spec in specs),
         },
         "specs": list(specs),
         "problems": list(problems),
@@ -71,6 +76,13 @@ def spec_report(judgement: Judgement, findings: Findings) -> Json:
     report["right_when"] = None if when is None else when.right
     report["smallest_case"] = None if smallest is None else smallest.case.id
     report["repro"] = None if smallest is None else repro(smallest, judgement.subject.implements)
+    caught, not_caught = strength(judgement.subject.spec, (result.case for result in judgement.results))
+    report["unjudged"] = sum(result.unjudged for result in judgement.results)
+    report["strength"] = {
+        "caught": caught,
+        "not_caught": not_caught,
+        "flat": sum(bool(result.flat) for result in judgement.results),
+    }
     report["own_derivative"] = all(findings.derivative.values()) if findings.derivative else None
     report["message"] = _message(judgement, tensors, findings)
     report["diagnoses"] = [
@@ -104,6 +116,8 @@ def _spec(spec: str, implements: str, verdict: str, reason: str | None, tensors:
         "cases": cases,
         "failed": failed,
         "skipped": skipped,
+        "unjudged": 0,
+        "strength": {"caught": [], "not_caught": [], "flat": 0},
         "tensors": tensors,
         "right_when": None,
         "wrong_when": None,

@@ -8,24 +8,35 @@ from rich.text import Text
 
 from oracle.reports.model import WRONG, Json
 
-_STYLE = {"right": "green", "wrong": "bold red", "error": "bold red", "partial": "yellow", "missing": "dim", "unjudged": "yellow"}
+_STYLE = {
+    "right": "green", "wrong": "bold red", "error": "bold red", "partial": "yellow", "missing": "dim", "unjudged": "yellow",
+}  # fmt: skip
 
 
 def print_report(report: Json, console: Console) -> None:
     """One target."""
-    specs = report["specs"]
     console.print(_headline(report))
-    for spec in specs:
-        if spec["verdict"] in WRONG:
+    for spec in report["specs"]:
+        if spec["verdict"] in (*WRONG, "unjudged"):
             _print_story(spec, report["target"], console)
-    console.print(_table(specs))
+    console.print()
+    console.print(_table(report["specs"]))
+    for spec in report["specs"]:
+        for note in spec["notes"]:
+            console.print(f"note: {spec['spec']}: {note['text']}", markup=False)
     for problem in report["problems"]:
         console.print(f"note: {problem}", markup=False)
-    console.print(
-        f"{report['strength']['cases']} cases against torch {report['torch']} in {report['seconds']:.1f} s; "
-        "worst error: 1 is all that rounding can explain, more is wrong",
-        style="dim", highlight=False,
-    )  # fmt: skip
+    console.print(_strength(report), style="dim")
+
+
+def _strength(report: Json) -> str:
+    known = report["strength"]
+    text = f"{known['cases']} cases against torch {report['torch']} in {report['seconds']:.1f} s."
+    if known["mistakes"]:
+        text += f" {known['would_be_caught']} of {known['mistakes']} known mistakes would have been caught."
+    if known["unjudged"]:
+        text += f" {known['unjudged']} cases could not be judged."
+    return text + " Error 1 is all that rounding can explain; more is wrong."
 
 
 def _headline(report: Json) -> Text:
@@ -55,20 +66,28 @@ def _print_story(spec: Json, target: str, console: Console) -> None:
 
 
 def _table(specs: list[Json]) -> Table:
+    """A row a layer. The code that was judged stands last, where it may wrap; scratchnet's own needs no name."""
+    named = any(not spec["implements"].startswith("scratchnet.") for spec in specs)
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name, justify in (("layer", "left"), ("verdict", "left"), ("failed / cases", "right"), ("worst error", "right"),
-                          ("wrong tensors", "left"), ("is", "left")):  # fmt: skip
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("layer", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("failed", justify="right", no_wrap=True)
+    table.add_column("cases", justify="right", no_wrap=True)
+    table.add_column("error", justify="right", no_wrap=True)
+    table.add_column("wrong tensors")
+    if named:
+        table.add_column("code", overflow="fold")
     for spec in specs:
         tensors = spec["tensors"]
         wrong = [name for name, tensor in tensors.items() if tensor["failed"]]
         worst = [tensor["worst"] for tensor in tensors.values() if tensor["worst"] is not None and not tensor["failed"]]
-        table.add_row(
+        row = [
             spec["spec"],
             Text(spec["verdict"], _STYLE[spec["verdict"]]),
-            f"{spec['failed']} / {spec['cases']}",
+            str(spec["failed"]),
+            str(spec["cases"]),
             f"{max(worst):.2f}" if worst else "",
             Text(", ".join(wrong), "red"),
-            Text(spec["implements"], "dim"),
-        )
+        ]
+        table.add_row(*row, *([Text(spec["implements"], "dim")] if named else []))
     return table

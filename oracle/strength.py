@@ -1,0 +1,111 @@
+"""How strong was the check? How many of the known mistakes would the cases that ran have caught.
+
+Which setting shows which mistake is computed once, because it takes minutes, and kept in shown.npz beside the mistakes:
+
+    python -m oracle.strength       makes the table anew; needed after a change of a grid or of a mistake
+
+A mistake counts as caught where each of its variants, in each tensor, is shown by a setting that ran: its numbers differ
+from the right ones on whole numbers (or, where whole numbers hide it, on fractions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oracle.cases import Case, make
+from oracle.layers import SPECS
+from oracle.layers.spec import LayerSpec, Setting
+from oracle.mistakes import by_layer
+from oracle.mistakes.kernel import Edits, Family
+from oracle.selection import grid
+
+TABLE = Path(__file__).parent / "mistakes" / "shown.npz"
+
+Row = tuple[str, str, int]  # mistake, tensor, number of the variant
+
+
+def rows(family: Family) -> dict[Row, Edits]:
+    """Every variant of every mistake of a family, in the table's order."""
+    return {
+        (mistake.id, tensor, number): edits
+        for mistake in family.mistakes
+        for tensor, variants in mistake.variants.items()
+        for number, edits in enumerate(variants)
+    }
+
+
+def shown(spec: LayerSpec, family: Family, settings: Sequence[Setting]) -> np.ndarray:
+    """(variants, settings) of booleans: where the variant's numbers differ from the right ones on whole numbers; for a
+    variant that whole numbers never show, on fractions."""
+    variants = list(rows(family).items())
+    table = np.zeros((len(variants), len(settings)), bool)
+    for style in ("integer", "random"):
+        hidden = [row for row in range(len(variants)) if not table[row].any()]
+        for column, setting in enumerate(settings):
+            call = make(spec, setting, "float64", style).call()
+            right = {tensor: family.compute(tensor, (), call) for tensor in family.kernels}
+            for row in hidden:
+                (_, tensor, _), edits = variants[row]
+                table[row, column] = right[tensor] is not None and _differ(
+                    family.compute(tensor, edits, call), right[tensor]
+                )
+    return table
+
+
+def _differ(wrong: np.ndarray | None, right: np.ndarray | None) -> bool:
+    """One that raises shows itself too."""
+    return wrong is None or not np.array_equal(wrong, right, equal_nan=True)  # type: ignore[arg-type]
+
+
+@cache
+def _table() -> dict[str, dict[Row, np.ndarray]]:
+    """By layer: which settings of its grid show which variant."""
+    with np.load(TABLE) as stored:
+        found = {}
+        for name, family in by_layer().items():
+            if name in stored:
+                count = len(grid(SPECS[name]))
+                bits = np.unpackbits(stored[name], axis=1, count=count).astype(bool)
+                found[name] = dict(zip(rows(family), bits))
+        return found
+
+
+@cache
+def _places(name: str) -> dict[str, int]:
+    """Where a setting stands in its layer's grid."""
+    return {_key(make(SPECS[name], setting)): place for place, setting in enumerate(grid(SPECS[name]))}
+
+
+def _key(case: Case) -> str:
+    return case.id.partition("@")[0]
+
+
+def strength(layer: str, ran: Iterable[Case]) -> tuple[list[str], list[str]]:
+    """(mistakes that the cases would have caught, mistakes that they would not)."""
+    table = _table().get(layer, {})
+    places = {place for case in ran if (place := _places(layer).get(_key(case))) is not None}
+    columns = sorted(places)
+    caught: dict[str, bool] = {}
+    for (mistake, _, _), bits in table.items():
+        caught[mistake] = caught.get(mistake, True) and bool(bits[columns].any())
+    return [m for m, yes in caught.items() if yes], [m for m, yes in caught.items() if not yes]
+
+
+def main() -> None:
+    """Make the table, layer by layer."""
+    from rich.progress import track
+
+    packed: dict[str, Any] = {}
+    for name, family in track(by_layer().items(), "which setting shows which mistake"):
+        packed[name] = np.packbits(shown(SPECS[name], family, grid(SPECS[name])), axis=1)
+    np.savez_compressed(TABLE, **packed)
+    print(f"{TABLE.name}: {len(packed)} layers, {TABLE.stat().st_size // 1024} KiB")
+
+
+if __name__ == "__main__":
+    main()
