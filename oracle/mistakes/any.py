@@ -1,5 +1,5 @@
 """Mistakes of any layer, seen from its numbers alone: the right answer times a constant, turned around, in another
-shape, with NaN in it.
+shape, with NaN in it, without the chain rule.
 
 They are tried when no mistake of the layer's own explains a tensor, and are named only where they explain every failing
 case: a guess that a single case contradicts is none.
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
+from oracle.reference import run_twin
 from oracle.seen import Seen, matches, wrong_elements
+from oracle.subjects import Call
 
 FEWEST = 3  # wrong elements in all cases together, below which any of the explanations may hold by chance
 
@@ -55,14 +57,18 @@ def second_run(first: np.ndarray, again: np.ndarray | None) -> Finding:
 # ---- the right answer, changed
 
 
-def explain_any(seen: Sequence[Seen]) -> Finding | None:
+def explain_any(seen: Sequence[Seen], tensor: str = "out") -> Finding | None:
     """What explains every failing case of a tensor, the simplest first; None where nothing does."""
     if sum(_wrong_elements(each) for each in seen) < FEWEST:
         return None
-    for explain in (_scaled, _rearranged, _reshaped, _not_finite):
-        if (found := explain(seen)) is not None:
-            return found
-    return None
+    gradient = tensor.startswith("d") and all(tensor[1:] in each.call.arrays() for each in seen)
+    return (
+        _scaled(seen)
+        or (_without_chain_rule(seen, tensor) if gradient else None)
+        or _rearranged(seen)
+        or _reshaped(seen)
+        or _not_finite(seen)
+    )
 
 
 def _wrong_elements(seen: Seen) -> int:
@@ -75,9 +81,9 @@ def _is(seen: Seen, value: np.ndarray | float | None) -> bool:
 
 def _constants(seen: Seen) -> dict[str, float]:
     """What a tensor is often multiplied by, by name: the sizes of this case."""
-    x, settings = seen.call.inputs["x"].shape, seen.call.settings
+    x, settings = next(iter(seen.call.inputs.values())).shape, seen.call.settings
     weight = seen.call.parameters.get("weight", np.empty(0)).shape
-    out = next(iter(seen.call.upstream.values())).shape
+    out = next(iter(seen.call.upstream.values()), seen.expected).shape
     kernel = weight[2:] or _window(settings.get("kernel_size"), len(x) - 2)
     sizes = {
         "N": math.prod(x[:1]),
@@ -128,6 +134,26 @@ def _ratio(seen: Sequence[Seen]) -> float | None:
         for place in [int(np.argmax(np.abs(each.expected)))]
     ]
     return max(candidates)[1] if candidates else None
+
+
+# ---- the gradient from above
+
+
+def _without_chain_rule(seen: Sequence[Seen], tensor: str) -> Finding | None:
+    """A gradient that is the layer's own derivative, without the gradient from above, or only that one."""
+    if all(_is(each, _own_gradient(each.call, tensor)) for each in seen):
+        return Finding("upstream-ignored", "the layer's derivative alone, without the gradient that comes from above",
+                       "multiply by dO: the chain rule")  # fmt: skip
+    if all(_is(each, next(iter(each.call.upstream.values()))) for each in seen):
+        return Finding("derivative-missing", "the gradient that comes from above, passed on as it is",
+                       "multiply by the layer's own derivative: the chain rule")  # fmt: skip
+    return None
+
+
+def _own_gradient(call: Call, tensor: str) -> np.ndarray:
+    """What torch gives for an upstream gradient of ones."""
+    ones = {name: np.ones_like(array) for name, array in call.upstream.items()}
+    return run_twin(replace(call, upstream=ones))[tensor]
 
 
 # ---- turned around

@@ -581,6 +581,6 @@ MISTAKES = (
 
 FAMILIES = (
     Family(
-        {"out": out, "dx": dx, "dweight": dweight, "dbias": dbias}, MISTAKES, prepare, ("Conv1d", "Conv2d", "Conv3d")
+        {"out": out, "dx": dx, "dweight": dweight, "dbias": dbias}, MISTAKES, prepare, ("Conv2d", "Conv1d", "Conv3d")
     ),
 )

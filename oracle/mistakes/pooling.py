@@ -176,7 +176,10 @@ _MASK = "(first == i) * dout"
 
 def _size(formula: str, *more: tuple[str, str]) -> Edits:
     """Another output size; h, f, s, p, d: one axis of image, window, stride, padding, dilation."""
-    return ((_SIZE, f"[{formula} for h, f, s, p, d in zip(x.shape[2:], k.kernel, k.stride, k.padding, k.dilation)]"), *more)
+    return (
+        (_SIZE, f"[{formula} for h, f, s, p, d in zip(x.shape[2:], k.kernel, k.stride, k.padding, k.dilation)]"),
+        *more,
+    )
 
 
 def _with(name: str, value: str) -> tuple[Edits, ...]:
@@ -480,8 +483,8 @@ _AVERAGE = (
 )  # fmt: skip
 
 FAMILIES = (
-    Family({"out": max_out, "dx": max_dx}, _MAXIMUM + _SHARED, prepare, ("MaxPool1d", "MaxPool2d", "MaxPool3d")),
+    Family({"out": max_out, "dx": max_dx}, _MAXIMUM + _SHARED, prepare, ("MaxPool2d", "MaxPool1d", "MaxPool3d")),
     Family(
-        {"out": average_out, "dx": average_dx}, _AVERAGE + _SHARED, prepare, ("AvgPool1d", "AvgPool2d", "AvgPool3d")
+        {"out": average_out, "dx": average_dx}, _AVERAGE + _SHARED, prepare, ("AvgPool2d", "AvgPool1d", "AvgPool3d")
     ),
 )

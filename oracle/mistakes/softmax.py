@@ -39,7 +39,8 @@ def log_softmax_dx(x, dout, k):
 
 
 def prepare(call: Call) -> SimpleNamespace:
-    return SimpleNamespace(**call.settings, dtype=call.inputs["x"].dtype)
+    """Softmax2d has no argument: its axis is the channels'."""
+    return SimpleNamespace(dim=call.settings.get("dim", -3), dtype=call.inputs["x"].dtype)
 
 
 # ---- where a mistake shows
@@ -210,6 +211,6 @@ _LOG_SOFTMAX = (
 )  # fmt: skip
 
 FAMILIES = (
-    Family({"out": softmax_out, "dx": softmax_dx}, _SHARED + _SOFTMAX, prepare, ("Softmax",)),
+    Family({"out": softmax_out, "dx": softmax_dx}, _SHARED + _SOFTMAX, prepare, ("Softmax", "Softmax2d")),
     Family({"out": log_softmax_out, "dx": log_softmax_dx}, _SHARED + _LOG_SOFTMAX, prepare, ("LogSoftmax",)),
 )

@@ -39,8 +39,7 @@ NAMED = [
     ("Conv2d", "dx", lambda right, call: 2 * right, "scaled-by-constant", "times 2"),
     ("Linear", "out", lambda right, call: -right, "scaled-by-constant", "times -1"),
     ("Linear", "dbias", lambda right, call: 0.37 * right, "scaled-by-constant", "times 0.37"),
-    ("Conv2d", "out", lambda right, call: right * np.prod(call.parameters["weight"].shape[2:]), "scaled-by-constant",
-     "R*S"),
+    ("Conv2d", "out", lambda right, call: right * call.parameters["weight"][0, 0].size, "scaled-by-constant", "R*S"),
     ("Conv2d", "dbias", lambda right, call: right / np.prod(call.upstream["dout"].shape[2:]), "scaled-by-constant",
      "times 1/the number of output positions"),
     ("Linear", "dx", lambda right, call: 0 * right, "always-zero", "0 everywhere"),
@@ -50,9 +49,11 @@ NAMED = [
     ("Conv2d", "out", lambda right, call: right[:, :, :, ::-1], "flipped", "axis 3"),
     ("Conv2d", "dx", lambda right, call: np.roll(right, 1, 2), "shifted", "later along axis 2"),
     ("Conv2d", "dx", lambda right, call: at(np.roll(right, -1, 3), (..., -1), 0), "shifted", "earlier along axis 3"),
-    ("Linear", "out", lambda right, call: right[..., np.argsort(np.sin(np.arange(right.shape[-1])))], "channels-permuted",
+    ("Linear", "out", lambda right, call: right[..., np.argsort(np.sin(range(right.shape[-1])))], "channels-permuted",
      "axis 1"),
     ("Linear", "dbias", lambda right, call: right[None], "broadcast-shape", "1x"),
+    ("Tanh", "dx", lambda right, call: 1 - np.tanh(call.inputs["x"]) ** 2, "upstream-ignored", "from above"),
+    ("SiLU", "dx", lambda right, call: call.upstream["dout"], "derivative-missing", "passed on"),
     ("Linear", "dbias", lambda right, call: np.tile(right, (3, 1)), "broadcast-shape", "repeated"),
     ("MSELoss", "out", lambda right, call: right.reshape(-1, 1), "broadcast-shape", "1x1"),
 ]  # fmt: skip
@@ -68,7 +69,7 @@ def test_change_is_named(spec, tensor, change, id, hint, style):
     seen = failing(spec, tensor, change, style)
     if id == "channels-permuted":
         seen = [each for each in seen if each.expected.ndim == 2]
-    found = explain_any(seen)
+    found = explain_any(seen, tensor)
     assert found is not None
     assert found.id == id
     assert hint in found.hint
