@@ -1,4 +1,4 @@
-"""The gate: every layer x every setting of its grid x float32/float64 x every style that applies.
+"""The gate: every layer x every setting of its grid x float32/float64 x random, integer and the styles that apply.
 
 scratchnet (and, on integers, the loops of naive) equal torch: outputs, input gradients, parameter gradients.
 The cases come from the registry, so a new layer is judged as soon as it is declared.
@@ -10,13 +10,13 @@ import pytest
 from oracle.judge import judge_case
 from oracle.layers import SPECS
 from oracle.reports.failure import story
-from oracle.selection import all_cases
+from oracle.selection import gate_cases
 from oracle.subjects.naive import LOOPS, Naive
 from oracle.subjects.scratchnet import Scratchnet
 
 SCRATCHNET = {name: Scratchnet(name) for name in SPECS}
 LOOPED = {name: Naive(name) for name in SPECS if name in LOOPS}
-CASES = [case for spec in SPECS.values() for case in all_cases(spec)]
+CASES = [case for spec in SPECS.values() for case in gate_cases(spec)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
