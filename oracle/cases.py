@@ -224,7 +224,7 @@ def _check_sizes(shapes: Mapping[str, Shape]) -> None:
     for name, shape in shapes.items():
         if not all(type(size) is int for size in shape):
             raise ValueError(f"{name} would have shape {write_shape(shape)}: whole numbers expected")
-        if math.prod(shape) > LARGEST:
+        if math.prod(max(size, 1) for size in shape) > LARGEST:  # NumPy refuses huge sizes beside a 0 as well
             raise ValueError(f"{name} would have shape {write_shape(shape)}: at most {LARGEST} numbers expected")
 
 
@@ -281,9 +281,8 @@ def _draws(case: Case) -> dict[str, Draw]:
     draws: dict[str, Draw] = {name: value for name in names}
     draws |= {f"d{name}": UPSTREAM_OF_A_LOSS if shape == () else upstream for name, shape in outputs.items()}
     if case.style == "wide":
-        wide = Integers(-(2 ** (case.bits - 4)), 2 ** (case.bits - 4))
         operands = ["x", *(f"d{name}" for name in outputs)]
-        draws[operands[_key(case.id) % len(operands)]] = _fit(wide, case)
+        draws[operands[_key(case.id) % len(operands)]] = _wide(case)
     return draws | dict(own)
 
 
@@ -298,18 +297,27 @@ def _style_range(case: Case) -> tuple[Draw, Draw]:
     if case.style == "kinks":
         return Integers(-7, 7), Integers(-9, 9)
     if case.style == "wide":  # one operand is; the others never hide it behind a 0
-        return Choice((-1.0, 1.0)), Choice((-1.0, 1.0))
+        most = _other_than_wide(case)
+        return Choice((-1.0, 1.0)), Choice(tuple(float(n) for n in range(-most, most + 1) if n))
     if case.style == "ties":
         return Integers(-1, 1), Integers(-9, 9)
-    room = 2**case.bits // max(case.spec.bound.terms(case), 1)
+    room = _room(case)
     most = max(1, min(9, int(room**0.5)))
     return Integers(-most, most), Integers(-(room_left := max(1, min(99, room // most - 1))), room_left)
 
 
-def _fit(draw: Integers, case: Case) -> Integers:
-    """Narrowed so that a sum over the layer's terms stays exact."""
-    most = max(1, min(draw.hi, 2**case.bits // max(case.spec.bound.terms(case), 1) - 1))
+def _room(case: Case) -> int:
+    """How large each product may be for the longest sum of them to stay exact."""
+    return 2**case.bits // max(case.spec.bound.terms(case), 1)
+
+
+def _wide(case: Case) -> Integers:
+    most = max(1, min(2 ** (case.bits - 4), _room(case) // _other_than_wide(case)))
     return Integers(-most, most)
+
+
+def _other_than_wide(case: Case) -> int:
+    return max(1, min(8, _room(case) // 2))
 
 
 def _strided(call: Call) -> Call:
@@ -332,5 +340,3 @@ def _strided(call: Call) -> Call:
         parameters={name: np.asfortranarray(array) for name, array in call.parameters.items()},
         upstream={name: expanded(array) for name, array in call.upstream.items()},
     )
-
-

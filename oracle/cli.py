@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+if TYPE_CHECKING:
+    from oracle.cases import Case
+
 RIGHT, WRONG, USAGE, UNJUDGED = 0, 1, 2, 3
+MOST_CASES = 1_000_000
+LARGEST_SEED = 10**15
 
 app = typer.Typer(
     help="Judge any implementation of a neural-network layer against torch.nn: outputs and gradients.",
@@ -23,13 +29,18 @@ app = typer.Typer(
 
 def main() -> None:
     sys.path.insert(0, os.getcwd())  # for targets such as package.module:Name
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode still gets its report
     try:
         app()
-    except KeyboardInterrupt:
-        fail("interrupted", UNJUDGED)
+    except Exception as error:
+        from oracle.judge import ours
+
+        fail(ours(error), UNJUDGED)
 
 
-def fail(message: str, code: int = USAGE) -> None:
+def fail(message: str, code: int = USAGE) -> NoReturn:
     """End with a message for a person, never a traceback."""
     print(f"oracle: {message}", file=sys.stderr)
     raise SystemExit(code)
@@ -41,7 +52,7 @@ def list_layers(json_: Annotated[bool, typer.Option("--json", help="print JSON")
     from oracle.layers import FAMILY, SPECS
     from oracle.selection import all_cases, grid
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"spec": name, "family": FAMILY[name], "settings": len(grid(spec)), "cases": sum(1 for _ in all_cases(spec))}
         for name, spec in SPECS.items()
     ]
@@ -58,22 +69,22 @@ def list_layers(json_: Annotated[bool, typer.Option("--json", help="print JSON")
         table.add_row(row["spec"], row["family"], str(row["settings"]), str(row["cases"]))
     console = Console()
     console.print(table)
-    console.print(f"{len(rows)} layers, {sum(int(row['cases']) for row in rows)} cases", style="dim", highlight=False)
+    console.print(f"{len(rows)} layers, {sum(row['cases'] for row in rows)} cases", style="dim", highlight=False)
 
 
 @app.command()
 def check(
     target: Annotated[list[str], typer.Argument(help="scratchnet, a .py file, a folder, or package.module[:Name]")],
-    spec: Annotated[Optional[list[str]], typer.Option(help="judge this layer only; may be repeated")] = None,
+    spec: Annotated[list[str] | None, typer.Option(help="judge this layer only; may be repeated")] = None,
     convention: Annotated[str, typer.Option(help="how the file passes arguments: auto, cs231n, class, torch")] = "auto",
     cases: Annotated[str, typer.Option(help="cases for each layer, or 'all'")] = "120",
-    case: Annotated[Optional[str], typer.Option(help="replay this one case")] = None,
-    dtype: Annotated[Optional[str], typer.Option(help="only float32 or float64 cases")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="other values for the same settings")] = 0,
+    case: Annotated[str | None, typer.Option(help="replay this one case")] = None,
+    dtype: Annotated[str | None, typer.Option(help="only float32 or float64 cases")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="other values for the same settings")] = 0,
     timeout: Annotated[float, typer.Option(min=0.01, help="seconds for one case")] = 10.0,
     budget: Annotated[float, typer.Option(min=0.1, help="seconds for all of a target")] = 300.0,
-    json_: Annotated[Optional[str], typer.Option("--json", help="write the report as JSON to this file, or - ")] = None,
-    repro: Annotated[Optional[str], typer.Option(help="write the smallest failing case as a script to this file")] = None,
+    json_: Annotated[str | None, typer.Option("--json", help="write the report as JSON to this file, or - ")] = None,
+    repro: Annotated[str | None, typer.Option(help="write the smallest failing case as a script to this file")] = None,
 ) -> None:
     """Judge every layer that TARGET offers against torch.nn.
 
@@ -81,16 +92,22 @@ def check(
     """
     from oracle.cases import DTYPES, CaseError, parse
 
-    if cases != "all" and not (cases.isdigit() and int(cases)):
-        fail(f"--cases {cases}: a number above 0 or 'all' expected")
+    if cases != "all" and not (cases.isdecimal() and 0 < int(cases[:9]) <= MOST_CASES and len(cases) < 9):
+        fail(f"--cases {cases}: a number from 1 to {MOST_CASES}, or 'all' expected")
     if dtype not in (None, *DTYPES):
         fail(f"--dtype {dtype}: one of {', '.join(DTYPES)} expected")
+    if "" in target:
+        fail("an empty TARGET: a .py file, a folder or the name of a module expected")
+    for path in (json_, repro):
+        if path is not None and path != "-":
+            _can_be_written(Path(path))
     try:
         replayed = None if case is None else parse(case)
     except CaseError as error:
         fail(str(error))
     try:
-        reports = _check_all(target, spec or [], convention, cases, replayed, dtype, seed, timeout, budget, json_ == "-")
+        quiet = json_ == "-"
+        reports = _check_all(target, spec or [], convention, cases, replayed, dtype, seed, timeout, budget, quiet)
     except ValueError as error:  # a TargetError, or an unknown layer
         fail(str(error))
     if json_ is not None:
@@ -104,12 +121,16 @@ def check(
         if scripts:
             _write(Path(repro), scripts[0])
         else:
-            print("oracle: nothing to write to --repro: no layer failed with a case that a script can show", file=sys.stderr)
+            said = "nothing to write to --repro: no layer failed with a case that a script can show"
+            print(f"oracle: {said}", file=sys.stderr)
     verdicts = {report["verdict"] for report in reports}
     raise SystemExit(WRONG if "wrong" in verdicts else UNJUDGED if "unjudged" in verdicts else RIGHT)
 
 
-def _check_all(targets, specs, convention, cases, case, dtype, seed, timeout, budget, quiet) -> list[dict]:
+def _check_all(
+    targets: list[str], specs: list[str], convention: str, cases: str, case: Case | None, dtype: str | None, seed: int,
+    timeout: float, budget: float, quiet: bool,
+) -> list[dict[str, Any]]:  # fmt: skip
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -117,17 +138,28 @@ def _check_all(targets, specs, convention, cases, case, dtype, seed, timeout, bu
     from oracle.reports.terminal import print_report
 
     reports = []
-    with Progress(TextColumn("{task.description}"), BarColumn(), console=Console(stderr=True), transient=True) as bar:
+    columns = TextColumn("{task.description}", markup=False), BarColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def begins(name: str, layer: str, count: int) -> None:
+            bar.update(task, description=f"{name}: {layer}, {count} cases")
+
         for one in targets:
-            task = bar.add_task(f"{one}", total=None)
-            report = check(one, specs, convention, cases, case, dtype, seed, timeout, budget,
-                           lambda name, layer, count, task=task: bar.update(task, description=f"{name}: {layer}, {count} cases"))  # fmt: skip
-            bar.remove_task(task)
-            reports.append(report)
+            reports.append(check(one, specs, convention, cases, case, dtype, seed, timeout, budget, begins))
     if not quiet:
         for report in reports:
             print_report(report, Console(highlight=False))
     return reports
+
+
+def _can_be_written(path: Path) -> None:
+    """Said before the cases are run, not after."""
+    if path.is_dir():
+        fail(f"{path} cannot be written: it is a folder")
+    if not path.parent.is_dir():
+        fail(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def _write(path: Path, text: str) -> None:
@@ -139,8 +171,10 @@ def _write(path: Path, text: str) -> None:
 
 @app.command()
 def explain(
-    case: Annotated[Optional[str], typer.Argument(metavar="[CASE-ID]", help="without one: the course note's example")] = None,
-    element: Annotated[Optional[str], typer.Option(help='one element, such as "out[0,0,0,0]"')] = None,
+    case: Annotated[
+        str | None, typer.Argument(metavar="[CASE-ID]", help="without one: the course note's example")
+    ] = None,
+    element: Annotated[str | None, typer.Option(help='one element, such as "out[0,0,0,0]"')] = None,
 ) -> None:
     """The sum behind one element, term by term, and why terms are absent."""
     from rich.console import Console

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,7 +11,8 @@ from rich.text import Text
 from oracle.reports.model import WRONG, Json
 
 _STYLE = {
-    "right": "green", "wrong": "bold red", "error": "bold red", "partial": "yellow", "missing": "dim", "unjudged": "yellow",
+    "right": "green", "wrong": "bold red", "error": "bold red", "partial": "yellow", "missing": "dim",
+    "unjudged": "yellow",
 }  # fmt: skip
 
 
@@ -60,9 +63,9 @@ def _print_story(spec: Json, target: str, console: Console) -> None:
             if " = np." in line and len(line) < 200:
                 console.print(f"  {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
     if spec["smallest_case"]:
-        console.print(f"  smallest failing case: {spec['smallest_case']}", markup=False, highlight=False, soft_wrap=True)
-        console.print(f'  replay: oracle check {target} --case "{spec["smallest_case"]}"', markup=False, highlight=False,
-                      soft_wrap=True)  # fmt: skip
+        replay = f'oracle check {quote(target)} --case "{spec["smallest_case"]}"'
+        for line in (f"smallest failing case: {spec['smallest_case']}", f"replay: {replay}"):
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(specs: list[Json]) -> Table:
@@ -74,7 +77,7 @@ def _table(specs: list[Json]) -> Table:
     table.add_column("failed", justify="right", no_wrap=True)
     table.add_column("cases", justify="right", no_wrap=True)
     table.add_column("error", justify="right", no_wrap=True)
-    table.add_column("wrong tensors")
+    table.add_column("wrong tensors", overflow="fold")
     if named:
         table.add_column("code", overflow="fold")
     for spec in specs:
