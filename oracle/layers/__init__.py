@@ -12,12 +12,14 @@ FAMILIES = (
     "linear",
     "conv",
     "pooling",
+    "padding",
     "activation",
     "softmax",
     "normalization",
     "dropout",
     "shape",
     "loss",
+    "optim",
 )
 
 # A family of many layers fills more files than one.

@@ -42,17 +42,18 @@ def _folded(args: Args, shapes: Shapes) -> Tensors:
 
 
 def _overlap(case: Case, sizes: Shape) -> int:
-    """How many windows may share one place."""
-    return math.prod(map(min, per_axis(case.settings["kernel_size"], 2), _positions(case.settings, sizes)))
+    """How many windows may share one place; 0 where none do, and nothing is added."""
+    overlap = math.prod(map(min, per_axis(case.settings["kernel_size"], 2), _positions(case.settings, sizes)))
+    return overlap if overlap > 1 else 0
 
 
 def _unfold_lengths(case: Case) -> dict[str, int]:
     """out is moved, nothing rounds; dx adds the gradients of the windows that share a place."""
-    return {"out": 0, "dx": _overlap(case, case.shapes["x"][-2:]) - 1}
+    return {"out": 0, "dx": _overlap(case, case.shapes["x"][-2:])}
 
 
 def _fold_lengths(case: Case) -> dict[str, int]:
-    return {"out": _overlap(case, per_axis(case.settings["output_size"], 2)) - 1, "dx": 0}
+    return {"out": _overlap(case, per_axis(case.settings["output_size"], 2)), "dx": 0}
 
 
 def _build(fold: bool, k: Any, s: Any, p: Any, d: Any, size: Shape, lead: Shape) -> Setting | None:

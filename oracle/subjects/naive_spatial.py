@@ -1,4 +1,5 @@
-"""The loops of scratchnet.naive that work on images, called as layers: transposed convolution, Unfold and Fold."""
+"""The loops of scratchnet.naive that work on images, called as layers: transposed convolution, Unfold and Fold,
+padding."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 
 from oracle.layers.spec import per_axis
 from oracle.subjects import Call
-from scratchnet.naive import conv_fold, conv_transpose
+from scratchnet.naive import conv_fold, conv_transpose, padding
 
 Gradients = dict[str, Any]
 Started = tuple[Any, Callable[[], Gradients]]  # out, and what gives the gradients
@@ -37,8 +38,21 @@ def _fold(call: Call) -> Started:
     return out[one], lambda: {"dx": conv_fold.fold_gradient(dout, *letters)[one]}
 
 
+_MODES = {"Zero": "constant", "Constant": "constant", "Reflection": "reflect", "Replication": "replicate",
+          "Circular": "circular"}  # fmt: skip
+
+
+def _pad(call: Call) -> Started:
+    x, kind, axes = call.inputs["x"], call.spec[:-5], int(call.spec[-2])
+    sides = per_axis(call.settings["padding"], 2 * axes)
+    P = list(zip(sides[::2], sides[1::2]))[::-1]  # torch begins with the last axis
+    out = padding.pad(x, P, _MODES[kind], call.settings.get("value", 0.0))
+    return out, lambda: {"dx": padding.pad_gradient(call.upstream["dout"], x, P, _MODES[kind])}
+
+
 LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
     **{f"ConvTranspose{n}d": ("conv_transpose, conv_transpose_gradients", _conv_transpose) for n in (1, 2, 3)},
     "Unfold": ("unfold, unfold_gradient", _fold),
     "Fold": ("fold, fold_gradient", _fold),
+    **{f"{kind}Pad{n}d": ("pad, pad_gradient", _pad) for kind in _MODES for n in (1, 2, 3)},
 }

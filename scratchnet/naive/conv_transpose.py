@@ -21,8 +21,8 @@ def conv_transpose(
     axes = zip(I.shape[2:], W.shape[2:], S, P, extra, D, strict=True)
     sizes = [(i - 1) * s - 2 * p + d * (f - 1) + e + 1 for i, f, s, p, e, d in axes]
     O = np.zeros((len(I), W.shape[1] * G, *sizes), I.dtype)
-    for n, k, *o in np.ndindex(O.shape):
-        O[(n, k, *o)] = 0 if B is None else B[k]
+    for n, k, *i in np.ndindex(O.shape):
+        O[(n, k, *i)] = 0 if B is None else B[k]
     for n, c, *y in np.ndindex(I.shape):
         for k, r, o in _taps(O, W, y, S, P, D):
             O[(n, k + _first_filter(W, c, G), *o)] += I[(n, c, *y)] * W[(c, k, *r)]
@@ -36,11 +36,11 @@ def conv_transpose_gradients(
 
     dI[n,c,y] += dO[n, k, y*S + r*D - P] * W[c,k,r]
     dW[c,k,r] += dO[n, k, y*S + r*D - P] * I[n,c,y]
-    dB[k]     += dO[n,k,o]
+    dB[k]     += dO[n,k,i]
     """
     dI, dW, dB = np.zeros_like(I), np.zeros_like(W), np.zeros(dO.shape[1], W.dtype)
-    for n, k, *o in np.ndindex(dO.shape):
-        dB[k] += dO[(n, k, *o)]
+    for n, k, *i in np.ndindex(dO.shape):
+        dB[k] += dO[(n, k, *i)]
     for n, c, *y in np.ndindex(I.shape):
         for k, r, o in _taps(dO, W, y, S, P, D):
             upstream = dO[(n, k + _first_filter(W, c, G), *o)]

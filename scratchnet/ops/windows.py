@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,8 @@ def add_windows(columns: np.ndarray, sizes: Sizes, stride: Sizes, dilation: Size
     n = len(sizes)
     lead, kernel, out = columns.shape[: -2 * n], columns.shape[-2 * n : -n], columns.shape[-n:]
     xp = np.zeros((*lead, *sizes), columns.dtype)
+    everywhere = (slice(None),) * n
     for offset, place in taps(kernel, stride, dilation, out):
-        xp[place] += columns[(..., *offset, *(slice(None),) * n)]
+        column: Any = (..., *offset, *everywhere)
+        xp[place] += columns[column]
     return xp
