@@ -101,10 +101,7 @@ def _lower_precision(judgement: Judgement, tensor: str) -> Judgement:
     failing = _failing(judgement, tensor)
     for precision in LOWER:
         outcomes = [_inside(result, tensor, precision) for result in failing]
-        evident = any(
-            outcome is not None and _evidence(result, tensor, precision) for result, outcome in zip(failing, outcomes)
-        )
-        if failing and evident and all(outcome is not None for outcome in outcomes):
+        if failing and all(outcome is not None for outcome in outcomes) and _evident(failing, tensor, precision):
             return _with(judgement, {
                 id(result): _set(result, tensor, outcome, "lower-precision")
                 for result, outcome in zip(failing, outcomes) if outcome is not None
@@ -137,16 +134,23 @@ def _absolute_size(result: CaseResult, tensor: str) -> np.ndarray:
     return np.abs(result.expected.tensors[tensor])
 
 
-def _evidence(result: CaseResult, tensor: str, precision: Precision) -> bool:
-    values = _values(result, tensor)
-    assert values is not None
-    actual, expected = values
-    with np.errstate(all="ignore"):
-        if np.finfo(actual.dtype).eps > np.finfo(np.dtype(result.case.dtype)).eps:
-            return True
-        fits = np.array_equal(precision.round(actual.astype(np.float64)), actual)
-        needs = not np.array_equal(precision.round(expected), expected)
-    return (fits and needs) or (result.case.style == "wide" and result.case.exact)
+def _evident(failing: list[CaseResult], tensor: str, precision: Precision) -> bool:
+    """A lower dtype; or values that all fit into the lower precision where the right ones do not; or, on `wide`
+    integers, most of the elements that need more bits are off: one element alone is a mistake, not a precision."""
+    off, needing = 0, 0
+    for result in failing:
+        values = _values(result, tensor)
+        assert values is not None
+        actual, expected = values
+        with np.errstate(all="ignore"):
+            if np.finfo(actual.dtype).eps > np.finfo(np.dtype(result.case.dtype)).eps:
+                return True
+            needs = precision.round(expected) != expected
+            if needs.any() and np.array_equal(precision.round(actual.astype(np.float64)), actual):
+                return True
+        if result.case.style == "wide" and result.case.exact:
+            off, needing = off + int(np.sum(needs & (actual != expected))), needing + int(needs.sum())
+    return off > needing / 2
 
 
 # ---- a different algorithm
