@@ -44,7 +44,7 @@ def prepare_squares(call: Call) -> SimpleNamespace:
 def entropy_out(x, target, k):
     z = x - x.max(axis=k.axis, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=k.axis, keepdims=True))
-    each = -(probabilities(target, x, k) * log_p).sum(axis=k.axis)
+    each = -picked(probabilities(target, x, k), log_p).sum(axis=k.axis)
     return each if k.reduction == "none" else each.sum() / divisor(target, x, k)
 
 
@@ -70,6 +70,16 @@ def probabilities(target, x, k):
     valid = (target != k.ignored)[..., None]
     t = np.eye(classes)[np.where(target == k.ignored, 0, target)] * (1 - k.smoothing) + k.smoothing / classes
     return np.moveaxis(t * valid, -1, k.axis)
+
+
+def picked(t, log_p):
+    """t log p, and 0 where t is 0, as where the class is looked up: log_p[np.arange(N), target]."""
+    return np.where(t == 0, 0, t * log_p)
+
+
+def multiplied(t, log_p):
+    """t log p, and NaN where t is 0 and log p infinite."""
+    return t * log_p
 
 
 def divisor(target, x, k):
@@ -235,6 +245,7 @@ _EACH = "(p * t.sum(axis=k.axis, keepdims=True) - t)"
 _D = " / divisor(target, x, k)"
 _T = "probabilities(target, x, k)"
 _TYPED = "x.astype(k.dtype)"
+_MULTIPLIED = ("picked(", "multiplied(")
 _EPSILONS = ("1e-5", "1e-7", "1e-8", "1e-9", "1e-10", "1e-12", "1e-15")
 
 _ENTROPY = (
@@ -273,6 +284,7 @@ _ENTROPY = (
         "log-of-zero",
         {"out": (
             ((_LOG_P, "np.log((np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True)).astype(k.dtype))"),),
+            ((_LOG_P, "np.log((np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True)).astype(k.dtype))"), _MULTIPLIED),
             *(((_LOG_P, f"np.log(np.clip(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True), {e}, 1))"),) for e in _EPSILONS),
             *(((_LOG_P, f"np.log(np.clip(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True), {e}, 1 - {e}))"),) for e in _EPSILONS),
         )},
@@ -294,8 +306,7 @@ _ENTROPY = (
     ),
     Mistake(
         "softmax-not-shifted",
-        {"out": (((_LOG_P, "x - np.log(np.exp(x.astype(k.dtype)).sum(axis=k.axis, keepdims=True))"),), ((_SHIFTED, _TYPED),)),
-         "dx": (((_SHIFTED, _TYPED),),)},
+        {"out": (((_SHIFTED, _TYPED),), ((_SHIFTED, _TYPED), _MULTIPLIED)), "dx": (((_SHIFTED, _TYPED),),)},
         "a large input",
         "exp(I) overflows for a large I, and inf/inf is NaN",
         "subtract the maximum of each row first: exp(I - I.max(axis, keepdims=True))",
