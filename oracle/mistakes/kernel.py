@@ -55,7 +55,8 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """The kernels of a family's layers and its mistakes. `prepare` makes the namespace `k` of a kernel from a call."""
+    """The kernels of a family's layers and its mistakes. A kernel gives its tensor, or several by name that one loop
+    computes together. `prepare` makes the namespace `k` of a kernel from a call."""
 
     kernels: Mapping[str, Callable[..., np.ndarray]]  # by tensor
     mistakes: tuple[Mistake, ...]
@@ -73,7 +74,8 @@ class Family:
         }
         try:
             with np.errstate(all="ignore"):
-                return np.asarray(kernel(**given, k=self.prepare(call)), np.float64)
+                result = kernel(**given, k=self.prepare(call))
+                return np.asarray(result[tensor] if isinstance(result, dict) else result, np.float64)
         except Exception:  # two edits of one text can make anything
             return None
 

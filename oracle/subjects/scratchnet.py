@@ -9,25 +9,29 @@ from typing import Any
 import numpy as np
 
 import scratchnet.nn
+import scratchnet.optim
 from oracle.subjects import Answer, Call
 from oracle.subjects.attempt import attempt
 
 
 class Scratchnet:
-    """One class of scratchnet.nn."""
+    """One class of scratchnet.nn, or of scratchnet.optim."""
 
     conventions: tuple[str, ...] = ()
 
     def __init__(self, spec: str, layer: type | None = None):
         self.spec = spec
-        self.implements = f"scratchnet.nn.{spec}"
-        self._layer = layer or getattr(scratchnet.nn, spec)
+        home = scratchnet.nn if hasattr(scratchnet.nn, spec) else scratchnet.optim
+        self.implements = f"{home.__name__}.{spec}"
+        self._layer = layer or getattr(home, spec)
         self._arguments = inspect.signature(self._layer).parameters
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
         return all(name in self._arguments for name in settings)
 
     def run(self, call: Call) -> Answer:
+        if issubclass(self._layer, scratchnet.optim.Optimizer):
+            return attempt(call, self._steps, None)
         state: dict[str, Any] = {}
 
         def forward(given: Call) -> dict[str, Any]:
@@ -44,6 +48,18 @@ class Scratchnet:
             }
 
         return attempt(call, forward, backward)
+
+    def _steps(self, given: Call) -> dict[str, Any]:
+        """An optimizer's steps. The weight that comes back is the array that a model holds: it has to have moved."""
+        weight = given.buffers["weight"].copy()
+        parameter = scratchnet.nn.Parameter(weight)
+        optimizer = self._layer([parameter], **given.settings)
+        for step in range(len(given.inputs["g"])):
+            parameter.grad = given.inputs["g"][step, ...]
+            optimizer.step()
+        return {"weight": weight} | {
+            name: optimizer.state[parameter][name] for name in given.buffers if name != "weight"
+        }
 
     def _build(self, given: Call) -> Any:
         """A fresh layer that works on the call's own parameter arrays, so that a layer that changes them is seen."""
@@ -70,4 +86,6 @@ def gradients_by_name(call: Call, gradients: Any) -> dict[str, Any]:
 
 
 def subjects(specs: Iterable[str]) -> list[Scratchnet]:
-    return [Scratchnet(spec) for spec in specs if hasattr(scratchnet.nn, spec)]
+    return [
+        Scratchnet(spec) for spec in specs if hasattr(scratchnet.nn, spec) or hasattr(scratchnet.optim, spec)
+    ]
