@@ -1,0 +1,219 @@
+"""How strong the gate is: one line of scratchnet/ops is edited, and the first dozen settings of the layer must show it.
+
+The edits are mistakes that people make. The edited source is compiled in memory, and the code of its functions takes
+the place of the original's for the length of one test; no file is written.
+"""
+
+import types
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import scratchnet.ops
+from oracle.cases import make
+from oracle.judge import judge_case
+from oracle.layers import SPECS
+from oracle.layers.spec import Setting
+from oracle.selection import FIRST, default_cases, grid
+from oracle.subjects.scratchnet import Scratchnet
+
+OPS = Path(scratchnet.ops.__file__).parent
+CONVOLUTIONS, MAXIMA, MEANS = (" ".join(f"{kind}{n}d" for n in (1, 2, 3)) for kind in ("Conv", "MaxPool", "AvgPool"))
+
+# what is wrong: (file, what stands there, what is written instead, the layers in which it must be seen)
+EDITS = {
+    "bias dropped": ("conv", "if b is not None:", "if False:", CONVOLUTIONS),
+    "kernel rotated in dx": (
+        "conv",
+        "columns = _by_group(w, groups).swapaxes(-1, -2) @ _rows(dout, groups)",
+        "columns = _by_group(w[:, :, ::-1, ::-1], groups).swapaxes(-1, -2) @ _rows(dout, groups)",
+        "Conv2d",
+    ),
+    "dilation ignored in dw": (
+        "conv",
+        "columns = _columns(xp, shape[2:], stride, dilation, dout.shape[2:], groups)",
+        "columns = _columns(xp, shape[2:], stride, (1,) * len(stride), dout.shape[2:], groups)",
+        CONVOLUTIONS,
+    ),
+    "gradient of the bias of one image": (
+        "conv",
+        "db = dout.sum(axis=(0, *range(2, dout.ndim)))",
+        "db = dout.sum(axis=tuple(range(2, dout.ndim)))[0]",
+        CONVOLUTIONS,
+    ),
+    "gradient of the padding kept": ("conv", "return crop(dxp, padding), dw, db", "return dxp, dw, db", CONVOLUTIONS),
+    "cropped at the wrong end": (
+        "padding",
+        "slice(before, before + size)",
+        "slice(0, size)",
+        "Conv2d",
+    ),
+    "= for += where windows overlap": (
+        "windows",
+        "xp[place] += columns",
+        "xp[place] = columns",
+        CONVOLUTIONS,
+    ),
+    "stride dropped in dx": (
+        "windows",
+        "place = (slice(r * d, r * d + s * (o - 1) + 1, s)",
+        "place = (slice(r * d, r * d + (o - 1) + 1, 1)",
+        "Conv2d",
+    ),
+    "stride dropped in forward": (
+        "windows",
+        "*(step * s for step, s in zip(steps, stride, strict=True)),",
+        "*(step * 1 for step, s in zip(steps, stride, strict=True)),",
+        CONVOLUTIONS,
+    ),
+    "output size rounded up": (
+        "windows",
+        "return (size + padding - extent) // stride + 1",
+        "return -(-(size + padding - extent) // stride) + 1",
+        "Conv2d MaxPool2d AvgPool2d",
+    ),
+    "maximum that overlaps taken once": (
+        "pooling",
+        "np.add.at(dx, places.ravel(), dout.ravel())",
+        "dx[places.ravel()] = dout.ravel()",
+        MAXIMA,
+    ),
+    "padding can be the maximum": (
+        "pooling",
+        "dilation, out_sizes), -np.inf)",
+        "dilation, out_sizes), 0)",
+        MAXIMA,
+    ),
+    "maximum of the first tap": (
+        "pooling",
+        "_flat(steps, sizes).ravel()[winner]",
+        "_flat(steps, sizes).ravel()[0 * winner]",
+        MAXIMA,
+    ),
+    "average not divided": ("pooling", "out /= divisor", "out /= 1", MEANS),
+    "average not divided in dx": ("pooling", "share = dout / divisor", "share = dout", MEANS),
+    "padding always counts": (
+        "pooling",
+        "border = padding if count_include_pad else (0,) * len(kernel)",
+        "border = padding",
+        MEANS,
+    ),
+    "mask of relu from dout": (
+        "activation_piecewise",
+        "return np.where(x <= 0, 0, dout)",
+        "return np.where(dout <= 0, 0, dout)",
+        "ReLU",
+    ),
+    "sigmoid without the product": (
+        "activation_smooth",
+        "return dout * out * (1 - out)",
+        "return dout * (1 - out)",
+        "Sigmoid",
+    ),
+    "tanh without the square": (
+        "activation_smooth",
+        "return dout * (1 - out * out)",
+        "return dout * (1 - out)",
+        "Tanh",
+    ),
+    "softmax without cross terms": (
+        "softmax",
+        "return p * (dout - (dout * p).sum(axis=axis, keepdims=True))",
+        "return p * (dout - dout * p)",
+        "Softmax",
+    ),
+    "softmax of all elements": (
+        "softmax",
+        "out = e / e.sum(axis=axis, keepdims=True)",
+        "out = e / e.sum()",
+        "Softmax",
+    ),
+    "upstream gradient taken for 1": (
+        "softmax",
+        "return dout - np.exp(logp) * dout.sum(axis=axis, keepdims=True)",
+        "return dout - np.exp(logp)",
+        "LogSoftmax CrossEntropyLoss",
+    ),
+    "cross entropy without the mean": (
+        "loss",
+        'return losses.sum() / divisor if reduction == "mean" else losses.sum()',
+        "return losses.sum()",
+        "CrossEntropyLoss MSELoss",
+    ),
+    "mean forgotten in the gradient": (
+        "loss",
+        'return dout / divisor if reduction == "mean" else dout',
+        "return dout",
+        "CrossEntropyLoss MSELoss",
+    ),
+    "the two of the square": ("loss", "dx = 2 * difference *", "dx = difference *", "MSELoss"),
+    "half of the square": ("loss", "return 0.5 * (difference", "return 1.0 * (difference", "HalfSquaredError"),
+    "upstream gradient of a loss dropped": ("loss", "dx = dout * cache\n", "dx = 1 * cache\n", "HalfSquaredError"),
+    "batch not summed": ("linear", "return dx, dw, rows.sum(axis=0)", "return dx, dw, rows.mean(axis=0)", "Linear"),
+    "weights not transposed": ("linear", "dw = rows.T @ x.reshape", "dw = -rows.T @ x.reshape", "Linear"),
+    "running mean without the old one": (
+        "normalization",
+        "running *= 1 - momentum",
+        "running *= 1",
+        "BatchNorm1d BatchNorm2d",
+    ),
+    "momentum of the old value": (
+        "normalization",
+        "running += momentum * new",
+        "running += (1 - momentum) * new",
+        "BatchNorm1d BatchNorm2d",
+    ),
+    "no path through the variance": (
+        "normalization",
+        "dx = g - _mean(g, axes) - xh * _mean(g * xh, axes)",
+        "dx = g - _mean(g, axes)",
+        "BatchNorm1d BatchNorm2d LayerNorm GroupNorm InstanceNorm2d",
+    ),
+    "no path through the mean": (
+        "normalization",
+        "dx = g - _mean(g, axes) - xh * _mean(g * xh, axes)",
+        "dx = g - xh * _mean(g * xh, axes)",
+        "BatchNorm1d BatchNorm2d LayerNorm GroupNorm InstanceNorm2d",
+    ),
+    "eps outside of the root": (
+        "normalization",
+        "s = np.sqrt(var + eps)",
+        "s = np.sqrt(var) + eps",
+        "BatchNorm2d LayerNorm",
+    ),
+    "flattened to one axis too few": (
+        "shape",
+        "return dout.reshape(cache)",
+        "return dout",
+        "Flatten",
+    ),
+}
+
+
+def functions(namespace):
+    return {name: value for name, value in namespace.items() if isinstance(value, types.FunctionType)}
+
+
+@pytest.mark.parametrize("file, old, new, layers", EDITS.values(), ids=EDITS)
+def test_the_edit_is_seen_and_names_the_layer(monkeypatch, file, old, new, layers):
+    source = (OPS / f"{file}.py").read_text()
+    assert source.count(old) == 1, f"{old!r} must stand once in ops/{file}.py"
+    original, edited = import_module(f"scratchnet.ops.{file}"), {"__name__": f"scratchnet.ops.{file}"}
+    exec(compile(source.replace(old, new), f"<{file}.py, edited>", "exec"), edited)
+    for name, function in functions(edited).items():
+        if function.__module__ == original.__name__:
+            monkeypatch.setattr(getattr(original, name), "__code__", function.__code__)
+    assert [layer for layer in layers.split() if not fails(layer)] == []
+
+
+def fails(layer):
+    spec = SPECS[layer]
+    first = [make(spec, setting) for setting in grid(spec)[:FIRST]]
+    cases = [case for case in default_cases(spec)[0] if make(spec, Setting(case.args, case.shapes)) in first]
+    return any(judge_case(Scratchnet(layer), case).failed for case in cases)
+
+
+@pytest.mark.parametrize("layer", sorted({layer for *_, layers in EDITS.values() for layer in layers.split()}))
+def test_without_an_edit_nothing_is_seen(layer):
+    assert not fails(layer)
