@@ -32,7 +32,8 @@ def exact(call: Call) -> dict[str, np.ndarray] | None:
     with mpmath.workdps(DIGITS), _many_digits():
         try:
             out, gradients = LOOPS[call.spec][1](_in_many_digits(call))
-            return {name: _rounded(value) for name, value in ({"out": out} | gradients()).items()}
+            named = (out if isinstance(out, dict) else {"out": out}) | gradients()
+            return {name: _rounded(value) for name, value in named.items()}
         except (TypeError, ValueError, ArithmeticError, AttributeError):
             return None  # loops that need real floats
 

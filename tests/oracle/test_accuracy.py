@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from oracle.accuracy import settle
+from oracle.bounds import Formula
+from oracle.cases import parse
 from oracle.checking import investigated
+from oracle.exact import exact
 from oracle.judge import judge
 from oracle.layers import SPECS
 from oracle.selection import default_cases
 from oracle.subjects import Answer
 from oracle.subjects.scratchnet import Scratchnet
+from scratchnet.naive import softmax as naive_softmax
 
 
 class Changed:
@@ -142,3 +146,32 @@ def test_one_element_off_by_a_float32_rounding_is_wrong():
 
     found, _ = accuracies(Changed("Linear", nudged))
     assert "wrong" in found["out"]
+
+
+def relative_gelu(case, call, expected, u, tiny):
+    """Far from 0 torch's float64 GELU has lost its digits: it is outside of any bound that is relative to out."""
+    return {name: 8 * u * np.abs(array) + tiny for name, array in expected.items()}
+
+
+def exactly(call, tensors):
+    return {name: value.astype(tensors[name].dtype) for name, value in exact(call).items()}
+
+
+def off_by_a_millionth(call, tensors):
+    return {name: array * (1 + 1e-6) for name, array in tensors.items()}
+
+
+@pytest.mark.parametrize(("change", "verdict"), [(exactly, "right"), (off_by_a_millionth, "wrong")])
+def test_the_exact_result_decides(change, verdict):
+    """Where the subject and torch differ by more than rounding, the one that is nearer to the exact result is right."""
+    case = parse("GELU()[x=8x8]@float64,random#0")
+    case = replace(case, spec=replace(case.spec, bound=Formula(relative_gelu)))
+    subject = Changed("GELU", change)
+    assert judge(subject, [case]).verdict == "wrong"
+    assert settle(judge(subject, [case])).verdict == verdict
+
+
+def test_exact_numbers_leave_the_loops_as_they_were():
+    before = naive_softmax.math
+    assert exact(parse("Softmax(dim=1)[x=2x3]@float64,random#0").call())["out"].sum() == pytest.approx(2, abs=1e-15)
+    assert naive_softmax.math is before and not hasattr(naive_softmax, "float")
