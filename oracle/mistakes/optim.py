@@ -58,7 +58,7 @@ _SGD = (
     ),
     Mistake(
         "momentum-ignored",
-        in_all(("weight",), (("(step if k.momentum != 0 else d)", "d"),)),
+        in_all(("weight", "momentum_buffer"), (("(step if k.momentum != 0 else d)", "d"),)),
         "momentum > 0 and more than one step",
         "the step takes the gradient alone and not the velocity",
         "weight -= lr*v",
@@ -98,7 +98,7 @@ _SGD = (
         "g = gradient + weight_decay * weight, before v",
         lambda facts: decays(facts) and moves(facts),
     ),
-    *shared(("momentum_buffer",), ("momentum_buffer",), "weight = weight - k.lr"),
+    *shared(("momentum_buffer",), "weight = weight - k.lr"),
 )
 
 # ---- RMSprop and Adagrad
@@ -108,7 +108,7 @@ _RMSPROP_STATE = ("square_avg", "grad_avg", "momentum_buffer")
 _RMSPROP = (
     Mistake(
         "eps-inside",
-        in_all(("weight", "momentum_buffer"), (("np.sqrt(square) + k.eps", "np.sqrt(square + k.eps)"),)),
+        in_all(("weight", "square_avg", "momentum_buffer"), (("np.sqrt(square) + k.eps", "np.sqrt(square + k.eps)"),)),
         "eps beside small gradients",
         "eps is added to v inside of the root; torch adds it to the root",
         "sqrt(v) + eps",
@@ -131,7 +131,7 @@ _RMSPROP = (
     ),
     Mistake(
         "centered-ignored",
-        in_all(("weight", "momentum_buffer"), (("v - average * average if k.centered else v", "v"),)),
+        in_all(("weight", "square_avg", "momentum_buffer"), (("v - average * average if k.centered else v", "v"),)),
         "centered = true",
         "centered has no effect: the square of the mean gradient is not subtracted",
         "sqrt(v - a**2) + eps, with the mean gradient a",
@@ -146,13 +146,13 @@ _RMSPROP = (
         moves,
         convention=True,
     ),
-    *shared(_RMSPROP_STATE, ("grad_avg", "momentum_buffer"), "weight = weight - k.lr"),
+    *shared(_RMSPROP_STATE, "weight = weight - k.lr"),
 )  # fmt: skip
 
 _ADAGRAD = (
     Mistake(
         "eps-inside",
-        in_all(("weight",), (("np.sqrt(v) + k.eps", "np.sqrt(v + k.eps)"),)),
+        in_all(("weight", "sum"), (("np.sqrt(v) + k.eps", "np.sqrt(v + k.eps)"),)),
         "eps beside small gradients",
         "eps is added to v inside of the root; torch adds it to the root",
         "sqrt(v) + eps",
@@ -176,7 +176,7 @@ _ADAGRAD = (
     ),
     Mistake(
         "lr-decay-ignored",
-        in_all(("weight",), (("(1 + (t - 1) * k.lr_decay)", "1"),)),
+        in_all(("weight", "sum"), (("(1 + (t - 1) * k.lr_decay)", "1"),)),
         "lr_decay > 0 and more than one step",
         "lr_decay has no effect",
         "lr / (1 + (t - 1)*lr_decay)",
@@ -184,13 +184,13 @@ _ADAGRAD = (
     ),
     Mistake(
         "lr-decay-counts-from-one",
-        in_all(("weight",), (("(t - 1) * k.lr_decay", "t * k.lr_decay"),)),
+        in_all(("weight", "sum"), (("(t - 1) * k.lr_decay", "t * k.lr_decay"),)),
         "lr_decay > 0",
         "the first step is shortened too; torch begins with lr",
         "lr / (1 + (t - 1)*lr_decay)",
         lambda facts: facts["lr_decay"] > 0,
     ),
-    *shared(("sum",), (), "weight = weight - k.lr"),
+    *shared(("sum",), "weight = weight - k.lr"),
 )
 
 

@@ -7,6 +7,7 @@ from oracle.mistakes.kernel import Mistake
 from oracle.mistakes.optim_shared import decays, in_all, later, shared
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+AFTER = ("weight", "exp_avg", "exp_avg_sq")  # with weight decay, a wrong weight is in the next gradient
 
 _CORRECTED = ("k.beta1**t", "k.beta2**t")
 
@@ -14,7 +15,7 @@ ADAM = (
     Mistake(
         "adam-step-not-counted",
         in_all(
-            ("weight",),
+            AFTER,
             tuple((power, power.replace("**t", "")) for power in _CORRECTED),
             (("enumerate(g, 1)", "enumerate(g, 0)"),),
         ),
@@ -26,7 +27,7 @@ ADAM = (
     Mistake(
         "adam-bias-power",
         in_all(
-            ("weight",),
+            AFTER,
             tuple((power, power.replace("**t", "**2")) for power in _CORRECTED),
             (("k.beta2**t", "k.beta2**2"),),
             (("k.beta1**t", "k.beta1"),),
@@ -39,7 +40,7 @@ ADAM = (
     Mistake(
         "adam-bias-missing",
         in_all(
-            ("weight",),
+            AFTER,
             (
                 ("m / (1 - k.beta1**t)", "m"),
                 ("(largest if k.amsgrad else v) / (1 - k.beta2**t)", "largest if k.amsgrad else v"),
@@ -53,7 +54,7 @@ ADAM = (
     ),
     Mistake(
         "adam-starts-at-two",
-        in_all(("weight",), (("enumerate(g, 1)", "enumerate(g, 2)"),)),
+        in_all(AFTER, (("enumerate(g, 1)", "enumerate(g, 2)"),)),
         "always",
         "the first step is counted as the second",
         "t = 1 in the first step",
@@ -61,7 +62,7 @@ ADAM = (
     ),
     Mistake(
         "adam-eps-inside",
-        in_all(("weight",), (("np.sqrt(square) + k.eps", "np.sqrt(square + k.eps)"),)),
+        in_all(AFTER, (("np.sqrt(square) + k.eps", "np.sqrt(square + k.eps)"),)),
         "eps beside small gradients",
         "eps is added to v inside of the root; torch adds it to the root",
         "sqrt(v) + eps",
@@ -69,7 +70,7 @@ ADAM = (
     ),
     Mistake(
         "adam-eps-not-corrected",
-        in_all(("weight",), (("np.sqrt(square) + k.eps", "np.sqrt(square) + k.eps / np.sqrt(1 - k.beta2**t)"),)),
+        in_all(AFTER, (("np.sqrt(square) + k.eps", "np.sqrt(square) + k.eps / np.sqrt(1 - k.beta2**t)"),)),
         "eps beside small gradients",
         "the corrections are folded into lr, so that eps is divided by sqrt(1 - beta2**t): larger in the first steps",
         "sqrt(v / (1 - beta2**t)) + eps",
@@ -77,7 +78,7 @@ ADAM = (
     ),
     Mistake(
         "adam-root-missing",
-        in_all(("weight",), (("np.sqrt(square) + k.eps", "square + k.eps"),)),
+        in_all(AFTER, (("np.sqrt(square) + k.eps", "square + k.eps"),)),
         "always",
         "the step is divided by v and not by its root",
         "m / (sqrt(v) + eps)",
@@ -107,7 +108,7 @@ ADAM = (
     ),
     Mistake(
         "amsgrad-ignored",
-        in_all(("weight",), (("(largest if k.amsgrad else v)", "v"),)),
+        in_all(AFTER, (("(largest if k.amsgrad else v)", "v"),)),
         "amsgrad = true",
         "amsgrad has no effect: v itself divides the step and not its maximum so far",
         "the maximum of v over the steps so far",
@@ -121,5 +122,5 @@ ADAM = (
         "Adam: g = gradient + weight_decay * weight; AdamW: weight *= 1 - lr * weight_decay",
         decays,
     ),
-    *shared(MOMENTS, ("exp_avg",), "weight = weight - k.lr"),
+    *shared(MOMENTS, "weight = weight - k.lr"),
 )

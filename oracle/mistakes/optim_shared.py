@@ -27,23 +27,23 @@ def moves(facts: Facts) -> bool:
     return facts["momentum"] > 0
 
 
-# ---- of every optimizer: `state` are the tensors that see the gradient
+# ---- of every optimizer: with weight decay, a wrong weight is in the next gradient, and so in the state
 
 
-def shared(state: tuple[str, ...], signed: tuple[str, ...], update: str) -> tuple[Mistake, ...]:
-    """signed: the state in which the sign of the gradient stays; update: the line's beginning that moves the weight."""
+def shared(state: tuple[str, ...], update: str) -> tuple[Mistake, ...]:
+    """update: the beginning of the line that moves the weight."""
     everything = ("weight", *state)
     return (
         Mistake(
             "ascends",
-            in_all(("weight",), ((update, update.replace("weight - ", "weight + ")),)),
+            in_all(everything, ((update, update.replace("weight - ", "weight + ")),)),
             "always",
             "the step goes up the gradient: the loss grows",
             "weight -= lr * ..., against the gradient",
         ),
         Mistake(
             "maximize-ignored",
-            in_all(("weight", *signed), (("-gradient if k.maximize else gradient", "gradient"),)),
+            in_all(everything, (("-gradient if k.maximize else gradient", "gradient"),)),
             "maximize = true",
             "maximize has no effect: the step goes down the gradient",
             "with maximize, -gradient takes the gradient's place",
