@@ -98,7 +98,7 @@ _SGD = (
         "g = gradient + weight_decay * weight, before v",
         lambda facts: decays(facts) and moves(facts),
     ),
-    *shared(("momentum_buffer",), "weight = weight - k.lr"),
+    *shared(("momentum_buffer",)),
 )
 
 # ---- RMSprop and Adagrad
@@ -146,7 +146,7 @@ _RMSPROP = (
         moves,
         convention=True,
     ),
-    *shared(_RMSPROP_STATE, "weight = weight - k.lr"),
+    *shared(_RMSPROP_STATE),
 )  # fmt: skip
 
 _ADAGRAD = (
@@ -190,7 +190,7 @@ _ADAGRAD = (
         "lr / (1 + (t - 1)*lr_decay)",
         lambda facts: facts["lr_decay"] > 0,
     ),
-    *shared(("sum",), "weight = weight - k.lr"),
+    *shared(("sum",)),
 )
 
 

@@ -122,5 +122,5 @@ ADAM = (
         "Adam: g = gradient + weight_decay * weight; AdamW: weight *= 1 - lr * weight_decay",
         decays,
     ),
-    *shared(MOMENTS, "weight = weight - k.lr"),
+    *shared(MOMENTS),
 )

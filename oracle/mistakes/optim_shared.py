@@ -30,13 +30,13 @@ def moves(facts: Facts) -> bool:
 # ---- of every optimizer: with weight decay, a wrong weight is in the next gradient, and so in the state
 
 
-def shared(state: tuple[str, ...], update: str) -> tuple[Mistake, ...]:
-    """update: the beginning of the line that moves the weight."""
+def shared(state: tuple[str, ...]) -> tuple[Mistake, ...]:
+    """`state` are the tensors that are kept from step to step."""
     everything = ("weight", *state)
     return (
         Mistake(
             "ascends",
-            in_all(everything, ((update, update.replace("weight - ", "weight + ")),)),
+            in_all(everything, (("weight = weight - k.lr", "weight = weight + k.lr"),)),
             "always",
             "the step goes up the gradient: the loss grows",
             "weight -= lr * ..., against the gradient",
