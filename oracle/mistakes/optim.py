@@ -194,6 +194,26 @@ _ADAGRAD = (
 )
 
 
+# ---- the others: what every optimizer shares, and what these share with Adam
+
+_NOT_COUNTED = Mistake(
+    "step-not-counted",
+    in_all(("weight",), (("enumerate(g, 1)", "[(1, one) for one in g]"),)),
+    "more than one step",
+    "the step is not counted: every step is made as if it was the first",
+    "t += 1 before each step",
+    later,
+)
+_DECOUPLED = Mistake(
+    "weight-decay-decoupled",
+    in_all(("weight", "exp_avg", "exp_avg_sq"), (("if k.decoupled", "if not k.decoupled"),)),
+    "weight_decay > 0",
+    "decoupled_weight_decay has the opposite effect",
+    "decoupled: weight *= 1 - lr * weight_decay; else g = gradient + weight_decay * weight",
+    decays,
+)
+
+
 def _prepare(call: Call) -> SimpleNamespace:
     return prepare(call.spec, call.settings)
 
@@ -207,4 +227,14 @@ FAMILIES = (
     _family(optim_steps.adam, ("weight", *MOMENTS), ADAM, "Adam", "AdamW"),
     _family(optim_steps.rmsprop, ("weight", *_RMSPROP_STATE), _RMSPROP, "RMSprop"),
     _family(optim_steps.adagrad, ("weight", "sum"), _ADAGRAD, "Adagrad"),
-)
+    _family(optim_steps.adadelta, ("weight", "square_avg", "acc_delta"), shared(("square_avg", "acc_delta")), "Adadelta"),
+    _family(optim_steps.adamax, ("weight", "exp_avg", "exp_inf"), (_NOT_COUNTED, *shared(("exp_avg", "exp_inf"))), "Adamax"),
+    _family(
+        optim_steps.nadam, ("weight", "exp_avg", "exp_avg_sq"),
+        (_NOT_COUNTED, _DECOUPLED, *shared(("exp_avg", "exp_avg_sq"))), "NAdam",
+    ),
+    _family(
+        optim_steps.radam, ("weight", "exp_avg", "exp_avg_sq"),
+        (_NOT_COUNTED, _DECOUPLED, *shared(("exp_avg",))), "RAdam",
+    ),
+)  # fmt: skip
