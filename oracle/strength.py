@@ -64,14 +64,15 @@ def _differ(wrong: np.ndarray | None, right: np.ndarray | None) -> bool:
 
 @cache
 def _table() -> dict[str, dict[Row, np.ndarray]]:
-    """By layer: which settings of its grid show which variant."""
+    """By layer: which settings of its grid show which variant. What none shows is no mistake of this layer (height for
+    width, where there is no height)."""
     with np.load(TABLE) as stored:
         found = {}
         for name, family in by_layer().items():
             if name in stored:
                 count = len(grid(SPECS[name]))
                 bits = np.unpackbits(stored[name], axis=1, count=count).astype(bool)
-                found[name] = dict(zip(rows(family), bits))
+                found[name] = {row: shown for row, shown in zip(rows(family), bits) if shown.any()}
         return found
 
 
@@ -94,6 +95,11 @@ def strength(layer: str, ran: Iterable[Case]) -> tuple[list[str], list[str]]:
     for (mistake, _, _), bits in table.items():
         caught[mistake] = caught.get(mistake, True) and bool(bits[columns].any())
     return [m for m, yes in caught.items() if yes], [m for m, yes in caught.items() if not yes]
+
+
+def variants(layer: str) -> dict[Row, Edits]:
+    """The wrong variants of a layer that differ from the right one in some setting."""
+    return {row: edits for row, edits in rows(by_layer()[layer]).items() if row in _table().get(layer, {})}
 
 
 def main() -> None:
