@@ -114,7 +114,8 @@ def make(spec: LayerSpec, setting: Setting, dtype: str = "float64", style: str =
         for name in names
         if name in setting.args and not (name in spec.defaults and _same(setting.args[name], spec.defaults[name]))
     }
-    shapes = {name: tuple(setting.shapes[name]) for name in spec.inputs}
+    given = [name for name in spec.inputs if name in setting.shapes or name not in spec.optional]
+    shapes = {name: tuple(setting.shapes[name]) for name in given}
     if style == "empty":
         shapes = {name: (0, *shape[1:]) for name, shape in shapes.items()}
     return Case(spec, args, shapes, dtype, style, seed, flags)
@@ -177,7 +178,7 @@ def parse(text: str) -> Case:
         if missing:
             raise ValueError(f"{', '.join(missing)} missing")
         shapes = {name: _read_shape(name, value) for name, value in _pairs(match["shapes"], spec.inputs).items()}
-        absent = [name for name in spec.inputs if name not in shapes]
+        absent = [name for name in spec.inputs if name not in shapes and name not in spec.optional]
         if absent:
             raise ValueError(f"the shape of {', '.join(absent)} is missing")
         dtype, style, *flags = match["words"].split(",") if "," in match["words"] else (match["words"], "")

@@ -15,7 +15,7 @@ import torch
 from oracle.bounds import difference
 from oracle.cases import Case, write
 from oracle.layers import find_spec
-from oracle.subjects import Call
+from oracle.subjects import Call, flat
 
 
 class ReferenceError(RuntimeError):
@@ -56,7 +56,8 @@ def run_twin(call: Call) -> dict[str, np.ndarray]:
 
 def _run(call: Call) -> dict[str, np.ndarray]:
     dtype = next((array.dtype.name for array in call.inputs.values() if array.dtype.kind == "f"), "float64")
-    settings = find_spec(call.spec).twin_settings(call.settings, dtype)
+    spec = find_spec(call.spec)
+    settings, of_forward = spec.split(spec.twin_settings(call.settings, dtype))
     module = _twin(call.spec, tuple((name, write(value)) for name, value in settings.items()), _Hidden(settings))
     module.train(call.training)
     parameters = dict(module.named_parameters())
@@ -69,8 +70,8 @@ def _run(call: Call) -> dict[str, np.ndarray]:
     inputs = {name: _tensor(array) for name, array in call.inputs.items()}
     for tensor in inputs.values():
         tensor.requires_grad_(tensor.is_floating_point())
-    outputs = module(*inputs.values())
-    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    positional, named_arguments = spec.arguments(inputs, of_forward)
+    outputs = tuple(out for out in flat(module(*positional, **named_arguments)) if out is not None)
     torch.autograd.backward(outputs, [_tensor(array) for array in call.upstream.values()])
 
     named: dict[str, torch.Tensor | None] = {name[1:]: out for name, out in zip(call.upstream, outputs, strict=True)}

@@ -19,6 +19,7 @@ FAMILIES = (
     "dropout",
     "shape",
     "loss",
+    "embedding",
     "optim",
 )
 

@@ -75,6 +75,9 @@ class LayerSpec:
     grid       the finite list of settings, in a fixed order whose first dozen show every known mistake
     bound      how far rounding alone may take each tensor from the reference
     inputs     names in forward's order
+    optional   those of them that may be absent (a first hidden state, a mask)
+    of_forward settings that are arguments of forward, not of the constructor
+    arguments  (inputs, settings of forward) -> (positional, named) arguments of forward, where they are not the inputs
     styles     input styles beside "random" and "integer" that make sense for it
     draws      (args, shapes, style, dtype bits) -> Draw by tensor name, where the style's own range does not do
     exact      whether integer inputs give integer results whatever the order of the operations
@@ -90,12 +93,22 @@ class LayerSpec:
     grid: Callable[[], Iterable[Setting]]
     bound: Bound
     inputs: tuple[str, ...] = ("x",)
+    optional: tuple[str, ...] = ()
+    of_forward: tuple[str, ...] = ()
+    arguments: Callable[[Mapping[str, Any], Args], tuple[tuple, dict[str, Any]]] = (
+        lambda inputs, settings: (tuple(inputs.values()), dict(settings))
+    )
     styles: tuple[str, ...] = ("strided",)
     draws: Callable[[Args, Shapes, str, int], Mapping[str, Draw]] = lambda args, shapes, style, bits: {}
     exact: Callable[[Args], bool] = lambda args: True
     modes: tuple[str, ...] = ("train",)
     twin: Callable[[Any], type] | None = None
     twin_settings: Callable[[Args, str], Args] = lambda settings, dtype: settings
+
+    def split(self, settings: Args) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(settings of the constructor, settings of forward)"""
+        ours = {name: value for name, value in settings.items() if name not in self.of_forward}
+        return ours, {name: value for name, value in settings.items() if name in self.of_forward}
 
     def complete(self, args: Args) -> dict[str, Any]:
         """All arguments in torch's order, defaults filled in."""

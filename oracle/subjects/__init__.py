@@ -5,7 +5,7 @@ A subject never sees a case id, an expected value or a bound; it gets settings a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,6 +51,20 @@ class Call:
             copies(self.upstream),
             self.training,
         )
+
+
+def flat(structure: Any) -> tuple:
+    """The entries of tuples in tuples, in order: (out, (h_n, c_n)) -> out, h_n, c_n."""
+    if not isinstance(structure, tuple):
+        return (structure,)
+    return tuple(entry for part in structure for entry in flat(part))
+
+
+def nested(structure: Any, values: Iterator[Any]) -> Any:
+    """`values` in tuples as `structure` has them, None where it has None: the upstream gradients of its outputs."""
+    if isinstance(structure, tuple):
+        return tuple(nested(part, values) for part in structure)
+    return None if structure is None else next(values)
 
 
 def copy_with_strides(array: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.subjects import Answer, Call, naive_activation, naive_normalization, naive_optim, naive_spatial
+from oracle.subjects import Answer, Call, naive_activation, naive_normalization, naive_optim, naive_sequence, naive_spatial
 from oracle.subjects.attempt import attempt
 from scratchnet.naive import conv, dropout, linear, pooling
 
@@ -71,6 +71,7 @@ LOOPS: dict[str, tuple[str, Callable[[Call], tuple[Any, Callable[[], Gradients]]
     **naive_activation.LOOPS,
     **naive_normalization.LOOPS,
     **naive_optim.LOOPS,
+    **naive_sequence.LOOPS,
     **naive_spatial.LOOPS,
     **{f"Dropout{n}": ("dropout, dropout_gradient", _dropout) for n in ("", "1d", "2d", "3d")},
     **{f"{n}AlphaDropout": ("alpha_dropout, alpha_dropout_gradient", _dropout) for n in ("", "Feature")},

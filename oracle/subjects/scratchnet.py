@@ -10,7 +10,8 @@ import numpy as np
 
 import scratchnet.nn
 import scratchnet.optim
-from oracle.subjects import Answer, Call
+from oracle.layers import find_spec
+from oracle.subjects import Answer, Call, flat, nested
 from oracle.subjects.attempt import attempt
 
 
@@ -27,7 +28,7 @@ class Scratchnet:
         self._arguments = inspect.signature(self._layer).parameters
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
-        return all(name in self._arguments for name in settings)
+        return all(name in self._arguments for name in find_spec(self.spec).split(settings)[0])
 
     def run(self, call: Call) -> Answer:
         if issubclass(self._layer, scratchnet.optim.Optimizer):
@@ -38,11 +39,14 @@ class Scratchnet:
             layer = state["layer"] = self._build(given)
             # what is no state of the layer is handed to forward: the mask of a dropout
             handed = {name: array for name, array in given.buffers.items() if name not in layer._buffers}
-            outputs = layer(*given.inputs.values(), **handed)
+            spec = find_spec(self.spec)
+            positional, named = spec.arguments(given.inputs, spec.split(given.settings)[1])
+            outputs = state["outputs"] = layer(*positional, **named, **handed)
             return by_name(given, outputs) | {name: getattr(layer, name) for name in given.buffers}
 
         def backward(given: Call) -> dict[str, Any]:
-            gradients = state["layer"].backward(*given.upstream.values())
+            douts = nested(state["outputs"], iter(given.upstream.values()))
+            gradients = state["layer"].backward(*douts if isinstance(douts, tuple) else (douts,))
             return gradients_by_name(given, gradients) | {
                 f"d{name}": parameter.grad for name, parameter in state["layer"].named_parameters()
             }
@@ -63,9 +67,10 @@ class Scratchnet:
 
     def _build(self, given: Call) -> Any:
         """A fresh layer that works on the call's own parameter arrays, so that a layer that changes them is seen."""
-        dtype = next((a.dtype for a in given.inputs.values() if a.dtype.kind == "f"), np.dtype(np.float64))
+        floats = [a.dtype for a in (*given.inputs.values(), *given.parameters.values()) if a.dtype.kind == "f"]
+        dtype = floats[0] if floats else np.dtype(np.float64)
         with_dtype = {"dtype": dtype} if "dtype" in self._arguments else {}
-        layer = self._layer(**given.settings, **with_dtype)
+        layer = self._layer(**find_spec(self.spec).split(given.settings)[0], **with_dtype)
         buffers = {name: array for name, array in given.buffers.items() if name in layer._buffers}
         layer.load_state_dict({**given.parameters, **buffers})
         for name, parameter in layer.named_parameters():
@@ -76,13 +81,12 @@ class Scratchnet:
 def by_name(call: Call, outputs: Any) -> dict[str, Any]:
     """The outputs by the names that their upstream gradients have ("dout" belongs to "out")."""
     names = [name[1:] for name in call.upstream]
-    return dict(zip(names, outputs if isinstance(outputs, tuple) else (outputs,)))
+    return dict(zip(names, flat(outputs)))
 
 
 def gradients_by_name(call: Call, gradients: Any) -> dict[str, Any]:
     """The inputs' gradients, in the inputs' order; None for an input without one."""
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    return {f"d{name}": gradient for name, gradient in zip(call.inputs, gradients)}
+    return {f"d{name}": gradient for name, gradient in zip(call.inputs, flat(gradients))}
 
 
 def subjects(specs: Iterable[str]) -> list[Scratchnet]:

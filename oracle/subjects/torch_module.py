@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from oracle.layers import find_spec
 from oracle.subjects import Answer, Call
 from oracle.subjects.attempt import attempt
 from oracle.subjects.scratchnet import by_name
@@ -33,7 +34,7 @@ class TorchModule:
         params: Mapping[str, str] | None = None,
         name: str | None = None,
     ):
-        self.spec, self._factory = spec, factory
+        self.spec, self._factory, self._layer = spec, factory, find_spec(spec)
         self.implements: str = name or getattr(factory, "__qualname__", None) or repr(factory)
         self._args, self._params = dict(args or {}), dict(params or {})
         self._defaults = _defaults(spec)
@@ -41,7 +42,8 @@ class TorchModule:
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
         """Arguments that the factory does not have are left out where they are at torch's default."""
-        return all(self._offers(name) or self._is_default(name, value) for name, value in settings.items())
+        own, _ = self._layer.split(settings)
+        return all(self._offers(name) or self._is_default(name, value) for name, value in own.items())
 
     def _offers(self, name: str) -> bool:
         own = self._args.get(name, name)
@@ -54,17 +56,21 @@ class TorchModule:
         state: dict[str, Any] = {}
 
         def forward(given: Call) -> dict[str, Any]:
-            settings = {self._args.get(n) or n: v for n, v in given.settings.items() if self._offers(n)}
+            ours, _ = self._layer.split(given.settings)
+            settings = {self._args.get(n) or n: v for n, v in ours.items() if self._offers(n)}
             module = self._factory(**settings)
             inputs = [_tensor(array) for array in given.inputs.values()]
-            module.to(next((x.dtype for x in inputs if x.is_floating_point()), torch.float64))
+            parameters = [_tensor(array) for array in given.parameters.values()]
+            module.to(next((x.dtype for x in (*inputs, *parameters) if x.is_floating_point()), torch.float64))
             module.train(given.training)
             self._load(module, given)
             for x in inputs:
                 x.requires_grad_(x.is_floating_point())
             # A module may work in place, as between other layers, on what is not a leaf of the graph.
             passed = [x.clone() if x.requires_grad else x for x in inputs]
-            outputs = by_name(given, module(*passed))
+            of_forward = self._layer.split(given.settings)[1]
+            positional, named = self._layer.arguments(dict(zip(given.inputs, passed)), of_forward)
+            outputs = by_name(given, module(*positional, **named))
             for array, x in zip(given.inputs.values(), passed):
                 if array.flags.writeable:
                     array[...] = x.detach().numpy()

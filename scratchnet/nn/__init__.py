@@ -32,6 +32,7 @@ from scratchnet.nn.conv import Conv1d, Conv2d, Conv3d
 from scratchnet.nn.conv_fold import Fold, Unfold
 from scratchnet.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from scratchnet.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from scratchnet.nn.embedding import Embedding
 from scratchnet.nn.linear import Linear
 from scratchnet.nn.loss import CrossEntropyLoss, HalfSquaredError, MSELoss, NLLLoss
 from scratchnet.nn.loss_distance import HuberLoss, L1Loss, SmoothL1Loss
@@ -111,6 +112,7 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
