@@ -11,6 +11,7 @@ _HOME = {
     "check": "oracle.checking",
     "assert_matches": "oracle.python_api",
     "parametrize": "oracle.python_api",
+    "check_relations": "oracle.python_api",
 }
 
 __all__ = list(_HOME)

@@ -12,6 +12,7 @@ The layer is trusted and runs in this process.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from oracle.cases import Case, parse
@@ -101,6 +102,41 @@ class _Check:
 
     def __repr__(self) -> str:
         return f"check({self.case.id})"
+
+
+def check_relations(make: Callable[[], Any], shape: tuple[int, ...], *, linear: bool = False, seed: int = 0) -> dict[str, str]:
+    """The exact relations that a layer breaks, by name, for layers that torch does not have: see oracle.relations.
+
+    make    a function without arguments that makes the layer (torch.nn.Module or scratchnet.nn.Module), new each time
+    shape   of an input, with at least two images: (N, ...)
+    linear  also the relations that hold of linear layers only (a convolution, not a ReLU)
+    Inputs, parameters and upstream gradient are drawn as whole numbers, so that the order of sums cannot matter.
+    Raises ValueError where the layer raises, or for a batch of one.
+    """
+    import numpy as np
+
+    from oracle.relations import broken
+    from oracle.subjects import Call
+    from oracle.subjects.scratchnet import Scratchnet
+    from oracle.subjects.torch_module import TorchModule
+    from scratchnet.nn import Module
+
+    if len(shape) < 1 or shape[0] < 2:
+        raise ValueError(f"shape {shape}: at least two images expected, (N, ...) with N >= 2")
+    rng = np.random.default_rng(seed)
+
+    def whole(size: tuple[int, ...]) -> np.ndarray:
+        return rng.integers(-9, 10, size).astype(np.float64)
+
+    layer = make()
+    name = type(layer).__name__
+    subject: Subject = Scratchnet(name, make) if isinstance(layer, Module) else TorchModule(name, make, name=name)
+    parameters = {name: whole(tuple(parameter.shape)) for name, parameter in layer.named_parameters()}
+    call = Call(name, {}, {"x": whole(shape)}, parameters, {}, {"dout": np.zeros(())})
+    answer = subject.run(call)
+    if "forward" in answer.failures:
+        raise ValueError(f"{name} raises {answer.failures['forward'].kind}: {answer.failures['forward'].message}")
+    return broken(subject, replace(call, upstream={"dout": whole(answer.tensors["out"].shape)}), linear)
 
 
 def subject_of(layer: Callable[..., Any], like: str | type, args: Mapping[str, str | None] | None,
