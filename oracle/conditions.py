@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
+
+import numpy as np
 
 from oracle.cases import Case, write
 
 AXES = ("D", "H", "W")
+BESIDE = (("H", "W"), ("output H", "output W"), ("in_channels", "out_channels"), ("in_features", "out_features"))
+MANY = 9  # values of one setting that are told apart one by one
+PAIRED = 40  # terms that are tried in pairs
 
 
 @dataclass(frozen=True)
@@ -51,28 +56,52 @@ def _is_number(value: Any) -> bool:
 
 
 def terms(cases: Iterable[Case]) -> list[Term]:
-    """All terms that could tell these cases apart, the plainest first."""
+    """All terms that could tell these cases apart, the plainest first: the least value of a setting against the others,
+    words, sizes beside each other, then every other value."""
     tables = [facts(case) for case in cases]
-    found: list[Term] = []
-    for name in tables[0] if tables else ():
-        values = {table.get(name) for table in tables}
-        numbers = [value for value in values if _is_number(value)]
-        for low in (0, 1):
-            if any(min(_axes(value)) <= low for value in numbers) and any(max(_axes(value)) > low for value in numbers):
-                found.append(Term(f"{name} = {low}", f"{name} > {low}" if low else f"{name} >= 1", _all(name, low)))
-                found.append(Term(f"{name} > {low}" if low else f"{name} >= 1", f"{name} = {low}", _above(name, low)))
+    shared = [name for name in tables[0] if all(name in table for table in tables)] if tables else []
+    plain: list[Term] = []
+    finer: list[Term] = []
+    for name in shared:
+        values = {table[name] for table in tables}
+        numbers = sorted({entry for value in values if _is_number(value) for entry in _axes(value)})
+        for place, number in enumerate(numbers if len(numbers) > 1 else ()):
+            if place == 0:
+                plain += _least(name, number)
+            elif place < MANY:
+                finer += _value(name, number, largest=number == numbers[-1])
         if any(isinstance(value, tuple) and len(set(value)) > 1 for value in values):
-            found.append(Term(f"{name} is not square", f"{name} is square", _uneven(name)))
-        if len(values) > 1 and len(values) < 8:
-            for value in sorted((value for value in values if not _is_number(value)), key=str):
-                found.append(Term(f"{name} = {write(value)}", f"{name} is not {write(value)}", _is(name, value)))
-    for one, two in (("H", "W"), ("output H", "output W"), ("in_channels", "out_channels"), ("in_features", "out_features")):
-        if tables and one in tables[0] and two in tables[0]:
-            found.append(Term(f"{one} != {two}", f"{one} = {two}", lambda t, a=one, b=two: t[a] != t[b]))
-    if tables and {"kernel_size", "stride"} <= tables[0].keys():
-        found.append(Term("stride < kernel_size", "stride >= kernel_size", _overlapping))
-        found.append(Term("stride > kernel_size", "stride <= kernel_size", _gaps))
+            plain.append(Term(f"{name} is not square", f"{name} is square", _uneven(name)))
+        words = sorted((value for value in values if not _is_number(value)), key=str)
+        if len(values) > 1 and len(words) < MANY:
+            for value in words:
+                plain.append(Term(f"{name} = {write(value)}", f"{name} is not {write(value)}", _is(name, value)))
+    for one, two in BESIDE:
+        if one in shared and two in shared:
+            plain.append(Term(f"{one} != {two}", f"{one} = {two}", _differ(one, two)))
+            plain.append(Term(f"{one} = {two}", f"{one} != {two}", _equal(one, two)))
+    if {"kernel_size", "stride"} <= {*shared}:
+        plain.append(Term("stride < kernel_size", "stride >= kernel_size", _overlapping))
+        plain.append(Term("stride > kernel_size", "stride <= kernel_size", _gaps))
+    return plain + finer
+
+
+def _least(name: str, least: Any) -> list[Term]:
+    """The least value, and everything above it."""
+    above = f"{name} >= 1" if least == 0 else f"{name} > {least}"
+    return [Term(f"{name} = {least}", above, _all(name, least)), Term(above, f"{name} = {least}", _above(name, least))]
+
+
+def _value(name: str, value: Any, largest: bool) -> list[Term]:
+    found = [Term(f"{name} = {value}", f"{name} is not {value}", _all(name, value))]
+    if not largest:
+        above, below = f"{name} > {value}", f"{name} <= {value}"
+        found += [Term(above, below, _above(name, value)), Term(below, above, _up_to(name, value))]
     return found
+
+
+def _not(term: Term) -> Callable[[dict[str, Any]], bool]:
+    return lambda table: not term.holds(table)
 
 
 def _all(name: str, value: float) -> Callable[[dict[str, Any]], bool]:
@@ -83,12 +112,24 @@ def _above(name: str, value: float) -> Callable[[dict[str, Any]], bool]:
     return lambda table: _is_number(table[name]) and any(entry > value for entry in _axes(table[name]))
 
 
+def _up_to(name: str, value: float) -> Callable[[dict[str, Any]], bool]:
+    return lambda table: _is_number(table[name]) and all(entry <= value for entry in _axes(table[name]))
+
+
 def _uneven(name: str) -> Callable[[dict[str, Any]], bool]:
     return lambda table: len(set(_axes(table[name]))) > 1
 
 
 def _is(name: str, value: Any) -> Callable[[dict[str, Any]], bool]:
     return lambda table: table[name] == value
+
+
+def _differ(one: str, other: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda table: table[one] != table[other]
+
+
+def _equal(one: str, other: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda table: table[one] == table[other]
 
 
 def _pairs(table: dict[str, Any]) -> list[tuple[int, int]]:
@@ -109,13 +150,16 @@ def _gaps(table: dict[str, Any]) -> bool:
 def condition(text: str, cases: Iterable[Case]) -> Callable[[Case], bool]:
     """The condition that a report prints as `text` ("padding = 0 and stride > 1"). Raises ValueError where a term is
     none that could tell these cases apart."""
-    known = {term.text: term for term in terms(cases)}
+    found = terms(cases)
+    known = {term.text: term for term in found}
+    for term in found:
+        known.setdefault(term.negation, Term(term.negation, term.text, _not(term)))
     chosen = []
     for part in text.split(" and "):
         if part.strip() not in known:
             raise ValueError(f"{part.strip()!r} is no condition on these cases; known are: {', '.join(known)}")
         chosen.append(known[part.strip()])
-    return lambda case: all(term.holds(facts(case)) for term in chosen)
+    return lambda case: _meets(chosen, case)
 
 
 @dataclass(frozen=True)
@@ -136,42 +180,41 @@ class When:
         return self.wrong if self.is_exact else f"only where {self.wrong}, {self.rate[0]} of {self.rate[1]}"
 
 
-def find_when(failing: list[Case], passing: list[Case], fails: Callable[[Case], bool] | None = None,
-              fresh: Iterable[Case] = ()) -> When:  # fmt: skip
+def find_when(failing: list[Case], passing: list[Case], fails: Callable[[Case], bool | None] | None = None,
+              fresh: Iterable[Case] = ()) -> When | None:  # fmt: skip
     """The simplest condition, one term or two joined by "and", that holds in every failing case and in no passing one
-    (else the one that is met by the fewest passing cases), checked on `fresh` cases by running them with `fails`."""
-    everything = When("always", None, lambda case: True, (len(failing), len(failing) + len(passing)))
-    if not passing or not failing:
-        return everything
-    tables = {id(case): facts(case) for case in (*failing, *passing)}
-    necessary = [term for term in terms([*failing, *passing]) if all(term.holds(tables[id(c)]) for c in failing)]
+    (else the one that is met by the fewest passing cases); None where none tells them apart. An exact one is tried on
+    `fresh` cases, run with `fails` (None where a case says nothing), and searched again with what they say."""
+    found = _simplest(failing, passing)
+    if fails is None or found is None or not found.is_exact or not passing:
+        return found
+    outcomes = [(case, fails(case)) for case in fresh]
+    return _simplest([*failing, *(case for case, failed in outcomes if failed is True)],
+                     [*passing, *(case for case, failed in outcomes if failed is False)])  # fmt: skip
 
-    def excess(combination: tuple[Term, ...]) -> int:
-        return sum(all(term.holds(tables[id(case)]) for term in combination) for case in passing)
 
-    best, least = (), len(passing)
-    for combination in [*((term,) for term in necessary), *combinations(necessary[:40], 2)]:
-        count = excess(combination)
+def _simplest(failing: list[Case], passing: list[Case]) -> When | None:
+    if not passing:
+        return When("always", None, lambda case: True, (len(failing), len(failing)))
+    tables = [facts(case) for case in failing]
+    necessary = [term for term in terms([*failing, *passing]) if all(term.holds(table) for table in tables)]
+    others = [facts(case) for case in passing]
+    met = [np.array([term.holds(table) for table in others]) for term in necessary]
+    least, best = len(passing), tuple[Term, ...]()
+    candidates = [(place,) for place in range(len(necessary))]
+    for chosen in chain(candidates, combinations(range(min(len(necessary), PAIRED)), 2)):
+        count = int(np.logical_and.reduce([met[place] for place in chosen]).sum())
         if count < least:
-            best, least = combination, count
+            least, best = count, tuple(necessary[place] for place in chosen)
         if count == 0:
             break
     if not best:
-        return everything
+        return None
+    right = " or ".join(term.negation for term in best) if least == 0 else None
+    return When(" and ".join(term.text for term in best), right,
+                lambda case: _meets(best, case), (len(failing), len(failing) + least))  # fmt: skip
 
-    def holds(case: Case) -> bool:
-        table = facts(case)
-        return all(term.holds(table) for term in best)
 
-    met, broken = len(failing) + least, 0
-    hits = len(failing)
-    for case in fresh if fails is not None and least == 0 else ():
-        outcome = fails(case)  # type: ignore[misc]
-        if holds(case):
-            met, hits = met + 1, hits + outcome
-        elif outcome:
-            broken += 1
-    if broken:
-        return everything
-    right = " or ".join(term.negation for term in best) if hits == met else None
-    return When(" and ".join(term.text for term in best), right, holds, (hits, met))
+def _meets(chosen: Iterable[Term], case: Case) -> bool:
+    table = facts(case)
+    return all(term.holds(table) for term in chosen)

@@ -88,19 +88,23 @@ def _excuse(judgement: Judgement, found: Diagnosis) -> Judgement:
     return replace(judgement, results=results)
 
 
-def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: Sequence[Case]) -> When:
+def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: Sequence[Case]) -> When | None:
     """The mistake's own condition where it is met by exactly the failing cases, else the simplest that is found."""
     failing = [result.case for result in judgement.failed]
     wrong = set(_wrong_tensors(judgement))
-    passing = [result.case for result in judgement.results
-               if not result.failed and not result.unjudged and wrong & result.tensors.keys()]  # fmt: skip
+
+    def fails(result: CaseResult) -> bool | None:
+        """None where none of the wrong tensors was judged: a layer without bias says nothing of its gradient."""
+        return result.failed or (False if not result.unjudged and wrong & result.tensors.keys() else None)
+
+    passing = [result.case for result in judgement.results if fails(result) is False]
     mistakes = {mistake for found in diagnoses.values() for mistake in found.mistakes}
     if len(mistakes) == 1:
         mistake = mistakes.pop()
         visible = (case for case in passing if mistake.shows(facts(case)) and _is_seen(diagnoses.values(), case))
         if all(mistake.shows(facts(case)) for case in failing) and not any(visible):
             return When(mistake.when, None, lambda case: mistake.shows(facts(case)), (len(failing), len(failing)))
-    return find_when(failing, passing, lambda case: judged(case).failed, fresh)
+    return find_when(failing, passing, lambda case: fails(judged(case)), fresh)
 
 
 def _is_seen(diagnoses: Iterable[Diagnosis], case: Case) -> bool:
