@@ -266,8 +266,8 @@ def _drawn(raw: np.ndarray, draw: Draw, dtype: np.dtype) -> np.ndarray:
         case Integers(lo, hi, scale, index):
             whole = lo + (raw % np.uint64(hi - lo + 1)).astype(np.int64)
             return whole if index else (whole * scale).astype(dtype)
-        case Choice(values):
-            return np.array(values, dtype)[raw % np.uint64(len(values))]
+        case Choice(values, index):
+            return np.array(values, np.int64 if index else dtype)[raw % np.uint64(len(values))]
         case Uniform(lo, hi):
             bits = PRECISION[dtype.name]
             unit = (raw >> np.uint64(64 - bits)).astype(np.float64) * 2.0**-bits

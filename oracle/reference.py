@@ -58,7 +58,9 @@ def _run(call: Call) -> dict[str, np.ndarray]:
     dtype = next((array.dtype.name for array in call.inputs.values() if array.dtype.kind == "f"), "float64")
     spec = find_spec(call.spec)
     settings, of_forward = spec.split(spec.twin_settings(call.settings, dtype))
-    module = _twin(call.spec, tuple((name, write(value)) for name, value in settings.items()), _Hidden(settings))
+    arrays = {name: _tensor(array) for name, array in call.constructor().items() if isinstance(array, np.ndarray)}
+    key = tuple((name, write(value)) for name, value in settings.items())
+    module = _twin(call.spec, key, _Hidden({**settings, **arrays}))
     module.train(call.training)
     parameters = dict(module.named_parameters())
     for name, parameter in parameters.items():

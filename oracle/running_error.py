@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from oracle.bounds import gamma
+
 ROUNDINGS = 4
+LIBRARY = 8  # of exp and log: what bounds of elementwise functions leave room for
 
 
 class Running(NDArrayOperatorsMixin):
@@ -25,6 +28,13 @@ class Running(NDArrayOperatorsMixin):
     def __init__(self, value: Any, u: float, tiny: float, error: Any = 0.0):
         self.value, self.u, self.tiny = np.asarray(value, np.float64), u, tiny
         self.error = np.broadcast_to(error, self.value.shape)
+
+    @property
+    def T(self) -> Running:
+        return Running(self.value.T, self.u, self.tiny, self.error.T)
+
+    def __getitem__(self, at: Any) -> Running:
+        return Running(self.value[at], self.u, self.tiny, self.error[at])
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
@@ -39,7 +49,8 @@ class Running(NDArrayOperatorsMixin):
             out = ufunc(*values)
             error = np.nan_to_num(CARRIED[ufunc](out, *values, *errors), nan=0.0, posinf=np.inf)
         if ufunc not in UNROUNDED:
-            error = error + ROUNDINGS * self.u * np.abs(out) + self.tiny
+            roundings = LIBRARY if ufunc in (np.exp, np.log) else ROUNDINGS
+            error = error + roundings * self.u * np.abs(out) + self.tiny
         return Running(out, self.u, self.tiny, error)
 
 
@@ -65,7 +76,38 @@ CARRIED: dict[np.ufunc, Callable[..., Any]] = {
     np.divide: lambda out, a, b, da, db: (da + np.abs(out) * db) / np.maximum(np.abs(b) - db, 0),
     np.sqrt: lambda out, a, da: np.where(da < a, da / out, np.sqrt(da)),
     np.power: _power,
+    np.exp: lambda out, a, da: out * np.expm1(da),
+    np.log: lambda out, a, da: -np.log1p(-np.minimum(da / a, 1)),
 }
 UNROUNDED = {np.negative, np.absolute, np.maximum, np.minimum}
 # decided by the values alone: where rounding could decide otherwise, no bound is meant to hold
 DECIDED = {np.sign, np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal}
+
+
+def total(x: Running, axis: int | None = None, keepdims: bool = False) -> Running:
+    """The sum, in any order: gamma_n of the absolute values."""
+    n = x.value.size if axis is None else x.value.shape[axis]
+    absolute = np.abs(x.value).sum(axis, keepdims=keepdims)
+    error = x.error.sum(axis, keepdims=keepdims) + gamma(n, x.u) * absolute
+    return Running(x.value.sum(axis, keepdims=keepdims), x.u, x.tiny, error)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """np.where, chosen by a condition that rounding does not touch."""
+    given = next((entry for entry in (a, b) if isinstance(entry, Running)), None)
+    if given is None:
+        return np.where(condition, a, b)
+    pairs = ((entry.value, entry.error) if isinstance(entry, Running) else (entry, 0.0) for entry in (a, b))
+    values, errors = zip(*pairs)
+    return Running(np.where(condition, *values), given.u, given.tiny, np.where(condition, *errors))
+
+
+def step(z: Running, at_zero: float) -> Running:
+    """1 where z > 0, 0 where z < 0, `at_zero` at 0; either is right where z is 0 but for its rounding."""
+    value = np.where(z.value == 0, at_zero, z.value > 0)
+    return Running(value, z.u, z.tiny, np.where(np.abs(z.value) <= z.error, 1.0, 0.0))
+
+
+def expand(x: Running, axis: int) -> Running:
+    """np.expand_dims"""
+    return Running(np.expand_dims(x.value, axis), x.u, x.tiny, np.expand_dims(x.error, axis))

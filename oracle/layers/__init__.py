@@ -26,6 +26,7 @@ FAMILIES = (
 # A family of many layers fills more files than one.
 FILES = {
     "conv": ("conv", "conv_transpose", "conv_fold"),
+    "loss": ("loss", "loss_distance", "loss_likelihood"),
 }
 
 FAMILY: dict[str, str] = {}  # layer -> family

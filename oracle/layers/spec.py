@@ -54,9 +54,10 @@ class Integers:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few values."""
+    """One of a few values. `index` makes them int64 (labels)."""
 
     values: tuple[float, ...]
+    index: bool = False
 
 
 Draw = Uniform | Integers | Choice

@@ -36,6 +36,13 @@ class Call:
         """Every array by name, in a fixed order."""
         return {**self.inputs, **self.parameters, **self.buffers, **self.upstream}
 
+    def constructor(self) -> dict[str, Any]:
+        """The settings with their arrays: where one is True and a buffer has its name (class weights), it is that array."""
+        return {
+            name: self.buffers[name] if value is True and name in self.buffers else value
+            for name, value in self.settings.items()
+        }
+
     def copy(self) -> Call:
         """The same call on copies that keep each array's memory layout (strides, zero strides)."""
 

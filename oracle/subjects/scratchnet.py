@@ -70,7 +70,7 @@ class Scratchnet:
         floats = [a.dtype for a in (*given.inputs.values(), *given.parameters.values()) if a.dtype.kind == "f"]
         dtype = floats[0] if floats else np.dtype(np.float64)
         with_dtype = {"dtype": dtype} if "dtype" in self._arguments else {}
-        layer = self._layer(**find_spec(self.spec).split(given.settings)[0], **with_dtype)
+        layer = self._layer(**find_spec(self.spec).split(given.constructor())[0], **with_dtype)
         buffers = {name: array for name, array in given.buffers.items() if name in layer._buffers}
         layer.load_state_dict({**given.parameters, **buffers})
         for name, parameter in layer.named_parameters():

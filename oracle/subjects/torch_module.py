@@ -56,8 +56,11 @@ class TorchModule:
         state: dict[str, Any] = {}
 
         def forward(given: Call) -> dict[str, Any]:
-            ours, _ = self._layer.split(given.settings)
-            settings = {self._args.get(n) or n: v for n, v in ours.items() if self._offers(n)}
+            settings = {
+                self._args.get(n) or n: _tensor(v) if isinstance(v, np.ndarray) else v
+                for n, v in self._layer.split(given.constructor())[0].items()
+                if self._offers(n)
+            }
             module = self._factory(**settings)
             inputs = [_tensor(array) for array in given.inputs.values()]
             parameters = [_tensor(array) for array in given.parameters.values()]
