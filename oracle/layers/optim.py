@@ -3,7 +3,8 @@
 A case has the gradients of several steps, g (T, ...), and the weight they begin with. What is judged is the weight
 after the T steps, and the optimizer's state by torch's names. They are buffers of the call: there before, and there
 after with other values. The twin is a module whose forward makes the steps with torch.optim, in float64 throughout:
-torch keeps numbers of its state (eta, mu_product) in its default dtype.
+torch keeps numbers of its state (eta, mu_product) in its default dtype, and iterates Muon in bfloat16, of which two
+digits would be left to judge by. (Muon's worst case in float32 says nothing after 5 iterations; float64 judges it.)
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ if TYPE_CHECKING:
     from oracle.subjects import Call
 
 Steps = Callable[[Any, Any, SimpleNamespace], dict[str, Any]]
-PAIRS = {"betas": ("beta1", "beta2"), "etas": ("eta_minus", "eta_plus"), "step_sizes": ("smallest", "largest")}
+PARTS = {"betas": ("beta1", "beta2"), "etas": ("eta_minus", "eta_plus"), "step_sizes": ("smallest", "largest"),
+         "ns_coefficients": ("a", "b", "c")}  # fmt: skip
 NUMBERS = ("mu_product", "eta", "mu")  # the state that is one number
 
 
 def prepare(spec: str, settings: Args, number: Callable[[float], Any] = float) -> SimpleNamespace:
-    """The settings as a step reads them: pairs by the names of their halves; `number` is what a float becomes."""
+    """The settings as a step reads them: tuples by the names of their parts; `number` is what a float becomes."""
     k = SimpleNamespace(decoupled=settings.get("decoupled_weight_decay", spec == "AdamW"))
     for name, value in settings.items():
-        for part, entry in zip(PAIRS.get(name, (name,)), value if name in PAIRS else (value,)):
-            setattr(k, part, entry if isinstance(entry, bool) else number(entry))
+        for part, entry in zip(PARTS.get(name, (name,)), value if name in PARTS else (value,)):
+            setattr(k, part, number(entry) if isinstance(entry, float) else entry)
     return k
 
 
@@ -43,6 +45,7 @@ def _rounding(step: Steps, case: Case, call: Call, expected: Arrays, u: float, t
     Settings may be rounded to the dtype of the weight, u each, as they are where a step is computed in it throughout;
     gradients and the first weight are exact."""
     k = prepare(call.spec, call.settings, lambda value: Running(value, u, tiny, u * abs(value)))
+    k.shape = call.buffers["weight"].shape
     gradients = [Running(gradient, u, tiny) for gradient in call.inputs["g"]]
     after = step(gradients, Running(call.buffers["weight"], u, tiny), k)
     return {name: after[name].error if isinstance(after[name], Running) else np.zeros(()) for name in expected}
@@ -52,7 +55,9 @@ def _tensors(state: Callable[[Args], tuple[str, ...]], args: Args, shapes: Shape
     g = shapes["g"]
     expect(len(g) > 0, "g has no axis: the first one counts the steps")
     if args.get("nesterov"):
-        expect(args["momentum"] > 0 and args["dampening"] == 0, "nesterov needs momentum > 0 and dampening = 0")
+        expect(args["momentum"] > 0 and args.get("dampening", 0) == 0, "nesterov needs momentum > 0 and dampening = 0")
+    if "ns_steps" in args:
+        expect(len(g) == 3, f"a weight of shape {g[1:]}: Muon takes two axes")
     names = ("weight", *state(args))
     return Tensors({}, buffers={name: () if name in NUMBERS else g[1:] for name in names})
 
@@ -82,8 +87,9 @@ def _twin(name: str, states: tuple[str, ...]) -> Callable[[Any], type]:
                     self.register_buffer(state, torch.zeros(()))
 
             def forward(self, g: Any) -> tuple:
-                default = torch.get_default_dtype()
+                default, bfloat16 = torch.get_default_dtype(), torch.Tensor.bfloat16
                 torch.set_default_dtype(torch.float64)
+                torch.Tensor.bfloat16 = torch.Tensor.clone
                 try:
                     parameter = torch.nn.Parameter(self.weight.clone())
                     optimizer = getattr(torch.optim, name)([parameter], **self.settings)
@@ -92,6 +98,7 @@ def _twin(name: str, states: tuple[str, ...]) -> Callable[[Any], type]:
                         optimizer.step()
                 finally:
                     torch.set_default_dtype(default)
+                    torch.Tensor.bfloat16 = bfloat16
                 for state, value in {"weight": parameter.detach(), **optimizer.state[parameter]}.items():
                     if state != "step":
                         setattr(self, state, value)
@@ -105,19 +112,23 @@ def _twin(name: str, states: tuple[str, ...]) -> Callable[[Any], type]:
 # T steps of a weight of some shape
 SHAPES = ((3, 2), (4, 2, 3), (2, 3), (5, 4), (3, 1), (6, 3, 2), (4, 2), (3, 3, 2), (8, 2), (2, 2, 2), (10, 3), (4, 5),
           (1, 4), (3,), (20, 2), (3, 2, 2, 2, 2))  # fmt: skip
+MATRICES = ((3, 2, 3), (2, 4, 2), (3, 3, 3), (4, 1, 3), (2, 5, 1), (3, 4, 6), (2, 6, 4), (2, 2, 2), (5, 2, 5),
+            (3, 3, 1), (2, 3, 4), (4, 4, 3), (1, 2, 3), (10, 3, 2))  # fmt: skip
 
 
-def _grid(axes: Mapping[str, tuple[Any, ...]], count: int) -> Iterator[Setting]:
+def _grid(
+    axes: Mapping[str, tuple[Any, ...]], count: int, sizes: tuple[tuple[int, ...], ...] = SHAPES
+) -> Iterator[Setting]:
     """The first dozen with a few steps each, then `count` with one step, many, and a weight of other axes too."""
 
     def setting(g: Any = None, **args: Any) -> Setting | None:
-        if args.get("nesterov") and (args["momentum"] == 0 or args["dampening"] != 0):
+        if args.get("nesterov") and (args["momentum"] == 0 or args.get("dampening", 0) != 0):
             return None
-        return Setting(args, {"g": g or SHAPES[0]})
+        return Setting(args, {"g": g or sizes[0]})
 
     for place, first in enumerate(spread(axes, 12, setting)):
-        yield Setting(first.args, {"g": SHAPES[place]})
-    shapes: dict[str, tuple[Any, ...]] = {"g": SHAPES}
+        yield Setting(first.args, {"g": sizes[place]})
+    shapes: dict[str, tuple[Any, ...]] = {"g": sizes}
     yield from spread({**axes, **shapes}, count, setting)
 
 
@@ -128,10 +139,11 @@ def _spec(
     axes: Mapping[str, tuple[Any, ...]],
     states: tuple[str, ...],
     state: Callable[[Args], tuple[str, ...]] | None = None,
+    sizes: tuple[tuple[int, ...], ...] = SHAPES,
 ) -> LayerSpec:
     """`states`: all that there can be, by torch's names; `state`: those of a setting, where it is not all."""
     return LayerSpec(
-        name, (), defaults, partial(_tensors, state or (lambda args: states)), partial(_grid, axes, 40),
+        name, (), defaults, partial(_tensors, state or (lambda args: states)), partial(_grid, axes, 40, sizes),
         Formula(partial(_rounding, step)), inputs=("g",), draws=_draws, exact=lambda args: False,
         twin=_twin(name, states),
     )  # fmt: skip
@@ -194,4 +206,9 @@ SPECS = (
           {"lr": 1e-2, "lambd": 1e-4, "alpha": 0.75, "t0": 1e6, "weight_decay": 0.0, "maximize": False},
           {"lr": _LR, "lambd": (1e-4, 0.25), "alpha": (0.75, 0.5), "t0": (1e6, 1.0), "weight_decay": _DECAY,
            "maximize": _FLAG}, ("ax", "eta", "mu")),
+    _spec("Muon", optim_steps.muon,
+          {"lr": 1e-3, "weight_decay": 0.1, "momentum": 0.95, "nesterov": True,
+           "ns_coefficients": (3.4445, -4.775, 2.0315), "eps": 1e-7, "ns_steps": 5, "adjust_lr_fn": None},
+          {"lr": _LR, "weight_decay": (0.1, 0.25), "momentum": (0.95, 0.5), "nesterov": (True, False),
+           "ns_steps": (5, 2), "adjust_lr_fn": (None, "match_rms_adamw")}, ("momentum_buffer",), sizes=MATRICES),
 )  # fmt: skip

@@ -141,3 +141,27 @@ def asgd(g, weight, k):
         eta = k.lr / (1 + k.lambd * k.lr * t) ** k.alpha
         mu = 1 / np.maximum(1, t - k.t0)
     return {"weight": weight, "ax": ax, "eta": eta, "mu": mu}
+
+
+def muon(g, weight, k):
+    b, (rows, columns) = 0 * weight, k.shape
+    scale = (
+        0.2 * np.sqrt(max(rows, columns)) if k.adjust_lr_fn == "match_rms_adamw" else np.sqrt(max(1, rows / columns))
+    )
+    for gradient in g:
+        b = k.momentum * b + (1 - k.momentum) * gradient
+        n = k.momentum * b + (1 - k.momentum) * gradient if k.nesterov else b
+        weight = weight * (1 - k.lr * k.weight_decay)
+        wide, size = (n.T, columns) if rows > columns else (n, rows)
+        squares = sum(wide[i] * wide[i] for i in range(size))
+        wide = wide / np.maximum(np.sqrt(sum(squares[j] for j in range(max(rows, columns)))), k.eps)
+        for _ in range(k.ns_steps):
+            gram = _product(wide, wide.T, max(rows, columns))
+            wide = k.a * wide + _product(k.b * gram + k.c * _product(gram, gram, size), wide, size)
+        weight = weight - k.lr * scale * (wide.T if rows > columns else wide)
+    return {"weight": weight, "momentum_buffer": b}
+
+
+def _product(x, y, inner):
+    """x @ y, as a sum of outer products."""
+    return sum(x[:, i : i + 1] * y[i : i + 1] for i in range(inner))

@@ -69,7 +69,7 @@ class FoldedAdam(Torch):
         return {"weight": w, "exp_avg": m, "exp_avg_sq": v} | ({"max_exp_avg_sq": largest} if s["amsgrad"] else {})
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if case.spec.name != "Muon"], ids=str)
 def test_torch_in_the_cases_own_dtype_is_inside_of_the_bound(case):
     result = judge_case(Torch(case.spec.name), case)
     assert not result.failed and not result.unjudged, {n: (t.reason, t.worst) for n, t in result.tensors.items()}
@@ -85,13 +85,23 @@ def test_the_same_formula_in_other_words_is_inside_of_the_bound(case):
     "case", [case for case in CASES if case.dtype == "float64" and case.style == "random"], ids=str
 )
 def test_a_small_relative_error_on_one_element_is_outside(case):
-    small = 1e-9 if case.settings.get("centered") else 1e-10  # v - a^2 subtracts near numbers
+    small = 1e-10
+    if case.settings.get("centered"):  # v - a^2 subtracts near numbers
+        small = 1e-9
+    if case.spec.name == "Muon":  # 5 polynomials of slope 3.4 at 0, one in the other
+        small = 1e-6
     expected = reference(case, case.call())
     for name, array in expected.tensors.items():
         wrong = array.copy()
         element = np.unravel_index(np.abs(array).argmax(), array.shape)
         wrong[element] *= 1 + small
         assert array[element] == 0 or compare(wrong, array, expected.bounds[name]).failed
+
+
+def test_torchs_own_muon_in_bfloat16_is_outside_and_is_left_as_it_was():
+    result = judge_case(Torch("Muon"), parse("Muon(lr=0.5)[g=2x3x4]@float64,random#0"))
+    assert result.tensors["weight"].failed and not result.tensors["momentum_buffer"].failed
+    assert torch.ones(1).bfloat16().dtype == torch.bfloat16
 
 
 def test_the_twin_keeps_the_default_dtype_of_torch():
