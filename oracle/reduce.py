@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain, product
 from typing import Any
-
-import math
 
 from oracle.cases import Case, make
 from oracle.layers.spec import Setting
@@ -17,7 +17,7 @@ def size(case: Case) -> tuple:
     tensors = case.tensors
     shapes = (*case.shapes.values(), *tensors.parameters.values(), *tensors.outputs.values())
     numbers = sum(entry for value in case.args.values() for entry in _entries(value))
-    plain = (case.dtype != "float64", case.style != "integer", case.seed)
+    plain = (case.dtype != "float64", case.style != "integer", len(case.flags), case.seed)
     return sum(math.prod(shape) for shape in shapes), len(case.args), numbers, plain
 
 
@@ -42,21 +42,27 @@ def smallest(case: Case, fails: Callable[[Case], bool], seconds: float = 0.8) ->
 
 def _smaller(case: Case) -> list[Case]:
     """Cases one step away: an argument at its default or lower, a size lowered, integers in place of other styles."""
-    found = []
-    for args, shapes in _steps(case):
-        try:
-            candidate = make(case.spec, Setting(args, shapes), case.dtype, case.style, case.seed, case.flags)
-            candidate.tensors  # noqa: B018  raises where the numbers do not fit each other
-        except (ValueError, TypeError):
-            continue
-        found.append(candidate)
-    found += [case.with_(dtype=dtype, style=style, seed=0) for dtype in ("float64", case.dtype)
-              for style in ("integer", case.style)]  # fmt: skip
-    return found
+    found = [
+        make(case.spec, Setting(args, shapes), case.dtype, case.style, case.seed, case.flags)
+        for args, shapes in _steps(case)
+    ]
+    plain = product(("float64", case.dtype), ("integer", case.style), ((), case.flags))
+    found += [case.with_(dtype=dtype, style=style, flags=flags, seed=0) for dtype, style, flags in plain]
+    return [candidate for candidate in found if _is_one(candidate)]
+
+
+def _is_one(case: Case) -> bool:
+    """Whether the numbers fit each other."""
+    try:
+        case.tensors  # noqa: B018
+    except (ValueError, TypeError, ArithmeticError):
+        return False
+    return True
 
 
 def _steps(case: Case) -> Iterator[tuple[dict[str, Any], dict[str, tuple[int, ...]]]]:
     shapes = dict(case.shapes)
+    yield from _together(case)
     for name, value in case.args.items():
         rest = {key: other for key, other in case.args.items() if key != name}
         if name in case.spec.defaults:
@@ -78,6 +84,22 @@ def _steps(case: Case) -> Iterator[tuple[dict[str, Any], dict[str, tuple[int, ..
             for lower in _lower(length):
                 if lower >= 1:
                     yield dict(case.args), shapes | {key: (*shape[:axis], lower, *shape[axis + 1 :])}
+
+
+def _together(case: Case) -> Iterator[tuple[dict[str, Any], dict[str, tuple[int, ...]]]]:
+    """Everything that equals one number lowered at once: channels, groups and the image's, an input and its target."""
+    numbers = {value for value in case.args.values() if type(value) is int} | {*chain(*case.shapes.values())}
+    for number in sorted(numbers):
+        for lower in _lower(number):
+
+            def lowered(value: Any, number: int = number, lower: int = lower) -> Any:
+                if isinstance(value, tuple):
+                    return tuple(map(lowered, value))
+                return lower if type(value) is int and value == number else value
+
+            shapes = {name: lowered(shape) for name, shape in case.shapes.items()}
+            if all(lower >= 1 or shape == case.shapes[name] for name, shape in shapes.items()):
+                yield {name: lowered(value) for name, value in case.args.items()}, shapes
 
 
 def _lower(value: Any) -> Iterator[Any]:
