@@ -1,9 +1,9 @@
 """Outside of its bound, and yet not wrong: three explanations that are tried before anything is called a mistake.
 
-    more accurate than torch   on a nonlinear function the exact result decides (oracle.exact)
-    lower-precision            the subject computes in float32 (or half) inside of float64; claimed on evidence only: its
-                               dtype, values that all fit into the lower precision, or a failure on `wide` integers
-    different-algorithm        a convolution by FFT or Winograd: accurate in the norm of the tensor, not in each element
+more accurate than torch   on a nonlinear function the exact result decides (oracle.exact)
+lower-precision            the subject computes in float32 (or half) inside of float64; claimed on evidence only: its
+                           dtype, values that all fit into the lower precision, or a failure on `wide` integers
+different-algorithm        a convolution by FFT or Winograd: accurate in the norm of the tensor, not in each element
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _inside(result: CaseResult, tensor: str, precision: Precision) -> TensorResu
 def _absolute_size(result: CaseResult, tensor: str) -> np.ndarray:
     """What the rounding of the inputs is relative to: the sum of absolute products, gamma_1 of which is u times it."""
     assert result.call is not None and result.expected is not None
-    case, bound = result.case, result.case.spec.bound
+    bound = result.case.spec.bound
     if isinstance(bound, SumsOfProducts):
         return bound.absolute(in_float64(result.call), run_twin)[tensor]
     return np.abs(result.expected.tensors[tensor])

@@ -42,7 +42,9 @@ class Bound(Protocol):
         """The longest sum in the layer: it says how large exact integers may be."""
         ...
 
-    def of_one(self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float) -> dict[str, np.ndarray]:
+    def of_one(
+        self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float
+    ) -> dict[str, np.ndarray]:
         """How far ONE implementation that computes with unit roundoff `u` may be from the exact result. `tiny` is its
         smallest normal number."""
         ...
@@ -73,7 +75,9 @@ class SumsOfProducts:
     def terms(self, case: Case) -> int:
         return max(self.lengths(case).values())
 
-    def of_one(self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float) -> dict[str, np.ndarray]:
+    def of_one(
+        self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float
+    ) -> dict[str, np.ndarray]:
         lengths = self.lengths(case)
         return {name: gamma(lengths[name], u) * array for name, array in self.absolute(call, twin).items()}
 
@@ -104,7 +108,9 @@ class Selection:
     def terms(self, case: Case) -> int:
         return 1
 
-    def of_one(self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float) -> dict[str, np.ndarray]:
+    def of_one(
+        self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float
+    ) -> dict[str, np.ndarray]:
         return {name: np.zeros(array.shape) for name, array in expected.items()}
 
 
@@ -119,7 +125,9 @@ class Formula:
     def terms(self, case: Case) -> int:
         return self.length(case)
 
-    def of_one(self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float) -> dict[str, np.ndarray]:
+    def of_one(
+        self, case: Case, call: Call, expected: Arrays, twin: Twin, u: float, tiny: float
+    ) -> dict[str, np.ndarray]:
         with np.errstate(all="ignore"):  # an empty mean is NaN on purpose, and so is its bound
             bounds = self.formula(case, call, expected, u, tiny)
         return {name: np.broadcast_to(bounds[name], expected[name].shape) for name in expected}
@@ -127,7 +135,9 @@ class Formula:
 
 def _absolute(call: Call, keep: tuple[str, ...]) -> Call:
     def absolute(arrays: Arrays) -> dict[str, np.ndarray]:
-        return {name: array if name in keep or array.dtype.kind != "f" else np.abs(array) for name, array in arrays.items()}
+        return {
+            name: array if name in keep or array.dtype.kind != "f" else np.abs(array) for name, array in arrays.items()
+        }
 
     return replace(
         call,

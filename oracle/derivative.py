@@ -5,9 +5,9 @@ A layer F that is linear in each operand, x and w, satisfies for every upstream 
     <g, F(x, w)> = <x, dx> = <w, dw>                without its bias,
     <g, F(x, w, b) - F(x, w, 0)> = <b, db>          with it
 
-(Euler's identity; max pooling and ReLU satisfy it in x as well). On whole numbers both sides are exact, so they are equal or
-the backward is not the derivative. This never says that a layer is right: a forward and a backward that share an
-error satisfy it too. It says where to begin: at the forward.
+(Euler's identity; max pooling and ReLU satisfy it in x as well). On whole numbers both sides are exact, so they are
+equal or the backward is not the derivative. This never says that a layer is right: a forward and a backward that share
+an error satisfy it too. It says where to begin: at the forward.
 """
 
 from __future__ import annotations

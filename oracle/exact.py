@@ -1,8 +1,8 @@
 """The exact result, where torch in float64 is not the truth either: the loops of scratchnet.naive in 50 digits.
 
 GELU far from 0, the derivatives of sigmoid and tanh in their tails: there torch's own float64 loses its digits, and a
-subject that is more accurate must not be called wrong. So the loops decide. They are the formulas themselves, and run on
-mpmath's numbers as on floats, once the `math` that they use is exchanged for it.
+subject that is more accurate must not be called wrong. So the loops decide. They are the formulas themselves, and run
+on mpmath's numbers as on floats, once the `math` that they use is exchanged for it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def exact(call: Call) -> dict[str, np.ndarray] | None:
 
 @contextmanager
 def _many_digits() -> Iterator[None]:
-    """Inside, the modules of scratchnet.naive compute with mpmath: their `math` is its, and `float` keeps its numbers."""
+    """Inside, the modules of scratchnet.naive compute with mpmath: `math` is its own, and `float` keeps its numbers."""
     digits = SimpleNamespace(**vars(math))
     for name in _FUNCTIONS:
         setattr(digits, name, getattr(mpmath, name))
@@ -48,22 +48,27 @@ def _many_digits() -> Iterator[None]:
     modules = [module for name, module in sys.modules.items() if name.startswith("scratchnet.naive.")]
     before = [vars(module).get("math") for module in modules]
     for module in modules:
-        module.math, module.float = digits, lambda number: number  # type: ignore[attr-defined]
+        module.math, module.float = digits, lambda number: number
     try:
         yield
     finally:
         for module, was in zip(modules, before):
-            del module.math, module.float  # type: ignore[attr-defined]
+            del module.math, module.float
             if was is not None:
-                module.math = was  # type: ignore[attr-defined]
+                module.math = was
 
 
 def _in_many_digits(call: Call) -> Call:
     def convert(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: _numbers(array) if array.dtype.kind == "f" else array for name, array in arrays.items()}
 
-    return replace(call, inputs=convert(call.inputs), parameters=convert(call.parameters), buffers=convert(call.buffers),
-                   upstream=convert(call.upstream))  # fmt: skip
+    return replace(
+        call,
+        inputs=convert(call.inputs),
+        parameters=convert(call.parameters),
+        buffers=convert(call.buffers),
+        upstream=convert(call.upstream),
+    )
 
 
 def _numbers(array: np.ndarray) -> np.ndarray:

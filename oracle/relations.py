@@ -1,15 +1,15 @@
 """Exact relations: what must hold of a layer whether or not torch has it, told from its own answers alone.
 
-    scaling      layer(4x) = 4 layer(x) without bias, bit for bit: a power of two changes no digit      linear layers
+    scaling      layer(4x) = 4 layer(x) without bias, bit for bit: a power of two changes no digit     linear layers
     batch        the images of a batch in another order give their outputs in that order
     one-by-one   an image alone gives what it gives in a batch of three
-    channels     channels in another order, and the weight's with them, leave the output as it is       convolution
-    filters      filters in another order give their outputs in that order                              convolution, linear
+    channels     channels in another order, and the weight's with them, leave the output as it is      convolution
+    filters      filters in another order give their outputs in that order                             and linear
     twice        the same call gives the same answer, on a fresh object and on the same one
     zero         an upstream gradient of zeros gives gradients of zeros
 
-Where sums may be taken in another order (batch, one-by-one, channels) the inputs are whole numbers, so that the order does
-not matter and the relation is exact.
+Where sums may be taken in another order (batch, one-by-one, channels) the inputs are whole numbers, so that the order
+does not matter and the relation is exact.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REVERSED = slice(None, None, -1)
 
 @dataclass(frozen=True)
 class Relation:
-    """`holds(subject, call)` is None where it holds, else what was seen; `of_linear` relations ask for a linear layer."""
+    """`holds(subject, call)` is None where it holds, else what was seen; `of_linear`: asked of linear layers only."""
 
     name: str
     holds: Callable[[Subject, Call], str | None]
@@ -87,7 +87,10 @@ def _batch(subject: Subject, call: Call) -> str | None:
     return _first(
         _differ(other["out"][REVERSED], one["out"], "out of the images in another order"),
         _differ(other["dx"][REVERSED], one["dx"], "dx of the images in another order"),
-        *(_differ(other[f"d{n}"], one[f"d{n}"], f"d{n}, a sum over the images in another order") for n in call.parameters),
+        *(
+            _differ(other[f"d{n}"], one[f"d{n}"], f"d{n}, a sum over the images in another order")
+            for n in call.parameters
+        ),
     )
 
 

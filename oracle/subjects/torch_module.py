@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracle.layers import find_spec
+from oracle.bounds import Selection
+from oracle.layers import SPECS
+from oracle.layers.spec import LayerSpec, Tensors
 from oracle.subjects import Answer, Call
 from oracle.subjects.attempt import attempt
 from oracle.subjects.scratchnet import by_name
@@ -34,7 +36,7 @@ class TorchModule:
         params: Mapping[str, str] | None = None,
         name: str | None = None,
     ):
-        self.spec, self._factory, self._layer = spec, factory, find_spec(spec)
+        self.spec, self._factory, self._layer = spec, factory, SPECS.get(spec, _plain(spec))
         self.implements: str = name or getattr(factory, "__qualname__", None) or repr(factory)
         self._args, self._params = dict(args or {}), dict(params or {})
         self._defaults = _defaults(spec)
@@ -111,6 +113,11 @@ class TorchModule:
                 )
             with torch.no_grad():
                 target.copy_(_tensor(array))
+
+
+def _plain(name: str) -> LayerSpec:
+    """A layer that torch does not have: it takes its inputs as they come."""
+    return LayerSpec(name, (), {}, lambda args, shapes: Tensors({}), tuple, Selection())
 
 
 def _offered(factory: Callable) -> set[str] | None:

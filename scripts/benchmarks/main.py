@@ -1,4 +1,4 @@
-"""Timings: ratios to torch within one run, because machines are shared and noisy. None of this is asserted in a test."""
+"""Timings: ratios to torch within one run, because machines are shared and noisy. No test asserts any of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from rich.console import Console
 def main(
     repeats: Annotated[int, typer.Option(min=1, help="pairs of runs; the median ratio is printed")] = 7,
     all_problems: Annotated[
-        bool, typer.Option("--problems", help="all 491 convolutions of real networks at full size (15 GB, half an hour)")
+        bool,
+        typer.Option("--problems", help="all 491 convolutions of real networks at full size (15 GB, half an hour)"),
     ] = False,
 ) -> None:
     """scratchnet beside torch: layers, a LeNet-5 epoch, and what judging a case costs."""

@@ -1,7 +1,7 @@
-"""All known mistakes before four judges: gradcheck, finite differences by hand, allclose with a gradient of ones, oracle.
+"""All known mistakes before four judges: gradcheck, finite differences, allclose with a gradient of ones, the oracle.
 
-Each mistake is made in one tensor of an otherwise right layer, one variant after the other. The first three judges see the
-layer as people use them: in one typical setting, with normally distributed inputs. Writes docs/judges.md.
+Each mistake is made in one tensor of an otherwise right layer, one variant after the other. The first three judges see
+the layer as they are used: in one typical setting, with normally distributed inputs. Writes docs/judges.md.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def page(caught: dict[str, Counter[str]], missed: dict[str, list[str]], judges: 
     lines = [
         "# Four judges before the known mistakes",
         "",
-        "Made by `scripts/judges`. Each mistake of `oracle/mistakes` is put into one tensor of an otherwise right layer, one",
-        "variant after the other, and shown to",
+        "Made by `scripts/judges`. Each mistake of `oracle/mistakes` is put into one tensor of an otherwise right",
+        "layer, one variant after the other, and shown to",
         "",
         "- **gradcheck**: `torch.autograd.gradcheck`, which compares a backward with differences of its OWN forward: it",
         "  cannot see a wrong forward, nor a backward that goes with it;",

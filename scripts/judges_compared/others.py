@@ -27,7 +27,9 @@ def typical(layer: str, seed: int = 0) -> Call | None:
     rng = np.random.default_rng(seed)
 
     def normal(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {k: rng.standard_normal(a.shape) if a.dtype.kind == "f" and k != "target" else a for k, a in arrays.items()}
+        return {
+            k: rng.standard_normal(a.shape) if a.dtype.kind == "f" and k != "target" else a for k, a in arrays.items()
+        }
 
     return replace(call, inputs=normal(dict(call.inputs)), parameters=normal(dict(call.parameters)),
                    upstream=normal(dict(call.upstream)))  # fmt: skip
