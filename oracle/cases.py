@@ -20,7 +20,18 @@ from typing import Any
 import numpy as np
 
 from oracle.layers import find_spec
-from oracle.layers.spec import UPSTREAM_OF_A_LOSS, Choice, Draw, Integers, LayerSpec, Setting, Shape, Tensors, Uniform
+from oracle.layers.spec import (
+    UPSTREAM_OF_A_LOSS,
+    Choice,
+    Draw,
+    Integers,
+    LayerSpec,
+    Places,
+    Setting,
+    Shape,
+    Tensors,
+    Uniform,
+)
 from oracle.subjects import Call
 
 DTYPES = ("float64", "float32")
@@ -272,6 +283,17 @@ def _drawn(raw: np.ndarray, draw: Draw, dtype: np.dtype) -> np.ndarray:
             bits = PRECISION[dtype.name]
             unit = (raw >> np.uint64(64 - bits)).astype(np.float64) * 2.0**-bits
             return (lo + (hi - lo) * unit).astype(dtype)
+        case Places(count, axes):
+            return _places(raw, count, axes)
+
+
+def _places(raw: np.ndarray, count: int, axes: int) -> np.ndarray:
+    """Each plane is cut into as many blocks as it has values; each value gets a block of its own, and a place in it."""
+    lead, size = raw.shape[: raw.ndim - axes], math.prod(raw.shape[raw.ndim - axes :])
+    planes = raw.reshape(math.prod(lead), size)
+    block = count // max(size, 1)
+    blocks = planes.argsort(axis=1, kind="stable").argsort(axis=1)
+    return (blocks * block + (planes % np.uint64(block)).astype(np.int64)).reshape(raw.shape)
 
 
 def _draws(case: Case) -> dict[str, Draw]:

@@ -74,7 +74,9 @@ def _run(call: Call) -> dict[str, np.ndarray]:
         tensor.requires_grad_(tensor.is_floating_point())
     positional, named_arguments = spec.arguments(inputs, of_forward)
     outputs = tuple(out for out in flat(module(*positional, **named_arguments)) if out is not None)
-    torch.autograd.backward(outputs, [_tensor(array) for array in call.upstream.values()])
+    pairs = [(out, _tensor(dout)) for out, dout in zip(outputs, call.upstream.values(), strict=True)]
+    learned = [pair for pair in pairs if pair[0].is_floating_point()]  # no index, none of an optimizer
+    torch.autograd.backward([out for out, _ in learned], [dout for _, dout in learned])
 
     named: dict[str, torch.Tensor | None] = {name[1:]: out for name, out in zip(call.upstream, outputs, strict=True)}
     named |= {f"d{name}": tensor.grad for name, tensor in inputs.items() if tensor.is_floating_point()}

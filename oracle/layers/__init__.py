@@ -20,6 +20,7 @@ FAMILIES = (
     "shape",
     "loss",
     "embedding",
+    "recurrent",
     "optim",
 )
 
@@ -27,6 +28,7 @@ FAMILIES = (
 FILES = {
     "conv": ("conv", "conv_transpose", "conv_fold"),
     "loss": ("loss", "loss_distance", "loss_likelihood"),
+    "pooling": ("pooling", "pooling_adaptive", "pooling_unpool", "pooling_lp"),
 }
 
 FAMILY: dict[str, str] = {}  # layer -> family

@@ -66,22 +66,23 @@ def _meets_input(size: int, kernel: int, stride: int, padding: int, dilation: in
     return dilation <= size or all((y * stride - padding) % dilation < size for y in before)
 
 
-def _overlap(case: Case) -> int:
+def overlap(case: Case) -> int:
     """How many windows may share one input position."""
-    kernel = per_axis(case.settings["kernel_size"], len(case.shapes["x"]) - 2)
-    return math.prod(map(min, kernel, case.tensors.outputs["out"][2:]))
+    ndim = int(case.spec.name[-2])
+    kernel = per_axis(case.settings["kernel_size"], ndim)
+    return math.prod(map(min, kernel, case.tensors.outputs["out"][-ndim:]))
 
 
 def _max_lengths(case: Case) -> dict[str, int]:
     """out is selected, nothing rounds; dx adds the gradients of the windows that share a maximum."""
-    return {"out": 0, "dx": _overlap(case) - 1}
+    return {"out": 0, "dx": overlap(case) - 1}
 
 
 def _avg_lengths(case: Case) -> dict[str, int]:
     """out: a sum over the window, and the division (as one, or as a product with 1/divisor: two roundings);
     dx: the same over the windows that share a position."""
     taps = math.prod(per_axis(case.settings["kernel_size"], len(case.shapes["x"]) - 2))
-    return {"out": taps + 1, "dx": _overlap(case) + 1}
+    return {"out": taps + 1, "dx": overlap(case) + 1}
 
 
 def _exact_average(args: Args) -> bool:
@@ -99,7 +100,7 @@ def _one_divisor(args: Args) -> bool:
     return not args["ceil_mode"] and (args["padding"] == 0 or args["count_include_pad"])
 
 
-def _distinct(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Draw]:
+def distinct(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Draw]:
     """Maxima over integers from a wide range: equal values have a style of their own, `ties`."""
     return {"x": Integers(-(2**20), 2**20)} if style in ("integer", "strided", "wide") else {}
 
@@ -187,7 +188,7 @@ def _spec(name: str, ndim: int, defaults: dict[str, Any], **rest: Any) -> LayerS
 SPECS = (
     *(
         _spec("MaxPool", ndim, {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False},
-              bound=SumsOfProducts(_max_lengths, keep=("x",)), styles=("ties", "strided", "empty"), draws=_distinct)
+              bound=SumsOfProducts(_max_lengths, keep=("x",)), styles=("ties", "strided", "empty"), draws=distinct)
         for ndim in (1, 2, 3)
     ),
     *(

@@ -60,7 +60,15 @@ class Choice:
     index: bool = False
 
 
-Draw = Uniform | Integers | Choice
+@dataclass(frozen=True)
+class Places:
+    """Whole numbers below `count` (int64), all different within the last `axes` axes: places that values are put to."""
+
+    count: int
+    axes: int
+
+
+Draw = Uniform | Integers | Choice | Places
 
 UPSTREAM_OF_A_LOSS = Choice((2.0, -4.0, 0.5))  # never 1, which would hide a forgotten upstream gradient
 
@@ -96,8 +104,9 @@ class LayerSpec:
     inputs: tuple[str, ...] = ("x",)
     optional: tuple[str, ...] = ()
     of_forward: tuple[str, ...] = ()
-    arguments: Callable[[Mapping[str, Any], Args], tuple[tuple, dict[str, Any]]] = (
-        lambda inputs, settings: (tuple(inputs.values()), dict(settings))
+    arguments: Callable[[Mapping[str, Any], Args], tuple[tuple, dict[str, Any]]] = lambda inputs, settings: (
+        tuple(inputs.values()),
+        dict(settings),
     )
     styles: tuple[str, ...] = ("strided",)
     draws: Callable[[Args, Shapes, str, int], Mapping[str, Draw]] = lambda args, shapes, style, bits: {}

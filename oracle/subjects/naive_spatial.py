@@ -1,14 +1,17 @@
 """The loops of scratchnet.naive that work on images, called as layers: transposed convolution, Unfold and Fold,
-padding."""
+padding, pooling."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from oracle.layers.spec import per_axis
 from oracle.subjects import Call
-from scratchnet.naive import conv_fold, conv_transpose, padding
+from scratchnet.naive import conv_fold, conv_transpose, padding, pooling, pooling_adaptive, pooling_lp, pooling_unpool
 
 Gradients = dict[str, Any]
 Started = tuple[Any, Callable[[], Gradients]]  # out, and what gives the gradients
@@ -28,9 +31,7 @@ def _conv_transpose(call: Call) -> Started:
 
 def _fold(call: Call) -> Started:
     x, dout, settings = call.inputs["x"], call.upstream["dout"], call.settings
-    batched = x.ndim == (3 if call.spec == "Fold" else 4)
-    one = slice(None) if batched else 0
-    x, dout = (x, dout) if batched else (x[None], dout[None])
+    one, (x, dout) = _batched(x.ndim == (3 if call.spec == "Fold" else 4), x, dout)
     letters = [per_axis(settings[name], 2) for name in ("kernel_size", "stride", "padding", "dilation")]
     if call.spec == "Unfold":
         return conv_fold.unfold(x, *letters)[one], lambda: {"dx": conv_fold.unfold_gradient(dout, x, *letters)[one]}
@@ -50,9 +51,48 @@ def _pad(call: Call) -> Started:
     return out, lambda: {"dx": padding.pad_gradient(call.upstream["dout"], x, P, _MODES[kind])}
 
 
+def _adaptive_pool(call: Call) -> Started:
+    x, dout, axes = call.inputs["x"], call.upstream["dout"], int(call.spec[-2])
+    one, (x, dout) = _batched(x.ndim == axes + 2, x, dout)
+    if call.spec.startswith("AdaptiveAvg"):
+        out = pooling_adaptive.adaptive_avg_pool(x, dout.shape[2:])
+        return out[one], lambda: {"dx": pooling_adaptive.adaptive_avg_pool_gradient(dout, x)[one]}
+    out, place = pooling_adaptive.adaptive_max_pool(x, dout.shape[2:])
+    outputs = {"out": out[one]} | ({"indices": place[one]} if call.settings["return_indices"] else {})
+    return outputs, lambda: {"dx": pooling.max_pool_gradient(dout, x, place)[one]}
+
+
+def _max_unpool(call: Call) -> Started:
+    x, place, dout = call.inputs["x"], call.inputs["indices"], call.upstream["dout"]
+    one, (x, place, dout) = _batched(x.ndim == int(call.spec[-2]) + 2, x, place, dout)
+    out = pooling_unpool.max_unpool(x, place, dout.shape[2:])
+    return out[one], lambda: {"dx": pooling_unpool.max_unpool_gradient(dout, place)[one]}
+
+
+def _lp_pool(call: Call) -> Started:
+    x, dout, axes, settings = call.inputs["x"], call.upstream["dout"], int(call.spec[-2]), call.settings
+    one, (x, dout) = _batched(x.ndim == axes + 2, x, dout)
+    p, Ps = settings["norm_type"], per_axis(settings["kernel_size"], axes)
+    S = Ps if settings["stride"] is None else per_axis(settings["stride"], axes)
+    if p == math.inf:
+        out, place = pooling.max_pool(abs(x), Ps, S, (0,) * axes, (1,) * axes, settings["ceil_mode"])
+        return out[one], lambda: {"dx": (np.sign(x) * pooling.max_pool_gradient(dout, x, place))[one]}
+    out, total = pooling_lp.lp_pool(x, p, Ps, S, settings["ceil_mode"])
+    return out[one], lambda: {"dx": pooling_lp.lp_pool_gradient(dout, x, total, p, Ps, S)[one]}
+
+
+def _batched(batched: bool, *arrays: np.ndarray) -> tuple[Any, tuple[np.ndarray, ...]]:
+    """(what takes the batch axis off again, the arrays with one)"""
+    return (slice(None), arrays) if batched else (0, tuple(array[None] for array in arrays))
+
+
 LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
     **{f"ConvTranspose{n}d": ("conv_transpose, conv_transpose_gradients", _conv_transpose) for n in (1, 2, 3)},
     "Unfold": ("unfold, unfold_gradient", _fold),
     "Fold": ("fold, fold_gradient", _fold),
+    **{f"AdaptiveAvgPool{n}d": ("adaptive_avg_pool, adaptive_avg_pool_gradient", _adaptive_pool) for n in (1, 2, 3)},
+    **{f"AdaptiveMaxPool{n}d": ("adaptive_max_pool, max_pool_gradient", _adaptive_pool) for n in (1, 2, 3)},
+    **{f"MaxUnpool{n}d": ("max_unpool, max_unpool_gradient", _max_unpool) for n in (1, 2, 3)},
+    **{f"LPPool{n}d": ("lp_pool, lp_pool_gradient", _lp_pool) for n in (1, 2, 3)},
     **{f"{kind}Pad{n}d": ("pad, pad_gradient", _pad) for kind in _MODES for n in (1, 2, 3)},
 }

@@ -13,7 +13,9 @@ from scratchnet.ops.pooling import avg_pool_backward, avg_pool_forward, max_pool
 SizeLike = int | tuple[int, ...]
 
 
-class _Pool(Module):
+class Pool(Module):
+    """What all pooling layers share: the window's settings, and the check of the input's shape."""
+
     ndim: int
 
     def _set_window(self, kernel_size: SizeLike, stride: SizeLike | None, padding: SizeLike) -> None:
@@ -35,7 +37,7 @@ class _Pool(Module):
             raise ValueError(f"{type(self).__name__}: x has shape {x.shape}: only the batch N may be empty")
 
 
-class _MaxPool(_Pool):
+class _MaxPool(Pool):
     def __init__(
         self,
         kernel_size: SizeLike,
@@ -56,7 +58,8 @@ class _MaxPool(_Pool):
         self.keep((cache, out.shape, out.dtype))
         return (out, cache[0].copy()) if self.return_indices else out
 
-    def backward(self, dout: np.ndarray, dindices: None = None) -> np.ndarray:
+    def backward(self, dout: np.ndarray, dindices: Any = None) -> np.ndarray:
+        """The indices have no gradient: `dindices` is ignored."""
         cache, shape, dtype = self.kept()
         check_dout(self, dout, shape, dtype)
         return max_pool_backward(dout, cache)
@@ -95,7 +98,7 @@ class MaxPool3d(_MaxPool):
     ndim = 3
 
 
-class _AvgPool(_Pool):
+class _AvgPool(Pool):
     def __init__(
         self,
         kernel_size: SizeLike,
