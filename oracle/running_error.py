@@ -36,13 +36,6 @@ class Running(NDArrayOperatorsMixin):
     def __getitem__(self, at: Any) -> Running:
         return Running(self.value[at], self.u, self.tiny, self.error[at])
 
-    @property
-    def T(self) -> Running:
-        return Running(self.value.T, self.u, self.tiny, self.error.T)
-
-    def __getitem__(self, at: Any) -> Running:
-        return Running(self.value[at], self.u, self.tiny, self.error[at])
-
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
             return NotImplemented
