@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from oracle.cases import Case, parse
 from oracle.checking import investigated, takes
 from oracle.conditions import condition
@@ -51,9 +53,12 @@ def assert_matches(
     make sense.
     """
     subject = subject_of(layer, like, args, params)
-    chosen = [parse(case)] if case is not None else _cases(subject, cases, seed)
+    chosen = [_replayed(subject, case)] if case is not None else _cases(subject, cases, seed)
     excluded = _known(chosen, known_failures)
-    judgement = judge(subject, [each for each in chosen if each.id not in excluded])
+    tried = [each for each in chosen if each.id not in excluded]
+    if not tried:
+        raise ValueError("known_failures leave no case to be tried")
+    judgement = judge(subject, tried)
     if judgement.verdict == "right":
         return
     report = investigated(judgement, seed)
@@ -147,7 +152,7 @@ def subject_of(layer: Callable[..., Any], like: str | type, args: Mapping[str, s
     from scratchnet.nn import Module
 
     spec = find_spec(like if isinstance(like, str) else _torch_name(like)).name
-    if not callable(layer):
+    if not callable(layer) or isinstance(layer, Module | torch.nn.Module):
         raise TypeError(f"{layer!r} is no layer: a class or a function that makes one expected, not an object")
     if isinstance(layer, type) and issubclass(layer, Module):
         return Scratchnet(spec, layer)
@@ -160,15 +165,24 @@ def _torch_name(like: type) -> str:
 
 
 def _cases(subject: Subject, count: int, seed: int) -> list[Case]:
+    if count < 1:
+        raise ValueError(f"cases={count}: at least 1 expected")
     chosen, _ = default_cases(find_spec(subject.spec), lambda setting: takes(subject, setting), count, seed)
     if not chosen:
         raise ValueError(f"{subject.implements} takes none of the settings of {subject.spec}; see args=")
     return chosen
 
 
+def _replayed(subject: Subject, text: str) -> Case:
+    case = parse(text)
+    if case.spec.name != subject.spec:
+        raise ValueError(f"the case is one of {case.spec.name}, not of {subject.spec}")
+    return case
+
+
 def _known(cases: list[Case], known_failures: Mapping[str, str] | None) -> dict[str, str]:
     """case id -> reason."""
-    found = {}
+    found: dict[str, str] = {}
     for text, reason in (known_failures or {}).items():
         holds = condition(text, cases)
         found |= {case.id: reason for case in cases if holds(case)}
