@@ -19,6 +19,7 @@ class TensorResult:
     worst    the largest error in units of the bound; None where it has no finite value, `reason` then says why
     element  the index of the worst element
     wrong    where it is outside of its bound: a boolean array in the reference's shape, None where shapes differ
+    mistake  the id of the mistake, where how it was found says which (a second run that differs)
     """
 
     status: Status
@@ -27,6 +28,7 @@ class TensorResult:
     reason: str | None = None
     element: tuple[int, ...] | None = None
     wrong: np.ndarray | None = None
+    mistake: str | None = None
 
     @property
     def failed(self) -> bool:

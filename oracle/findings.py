@@ -12,9 +12,12 @@ from oracle.derivative import own_derivative
 from oracle.diagnosis import Diagnosis, diagnose, matches, seen_in
 from oracle.judge import CaseResult, Judgement, judge_case
 from oracle.mistakes import by_layer
+from oracle.mistakes.any import SECOND_LOOK, explain_any
 from oracle.mistakes.kernel import Mistake
+from oracle.mistakes.where import where_wrong
 from oracle.reduce import size, smallest
 from oracle.reference import reference
+from oracle.seen import Seen
 
 SLOW = 0.1  # seconds a case: nobody wants to wait for many more of them
 
@@ -26,6 +29,7 @@ class Findings:
     diagnoses   what explains a wrong tensor, by tensor
     excused     conventions of the subject's course that explain a difference from torch, by tensor
     derivative  by gradient, whether it is the derivative of the subject's own forward, where that is wrong
+    places      where the wrong elements lie, by tensor that nothing explains
     """
 
     when: When | None = None
@@ -33,6 +37,7 @@ class Findings:
     diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
     excused: dict[str, Mistake] = field(default_factory=dict)
     derivative: dict[str, bool] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
 
 
 def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement, Findings]:
@@ -49,7 +54,7 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
 
     diagnoses, excused = {}, {}
     for tensor in _wrong_tensors(judgement):
-        found = diagnose(judgement, tensor, judged, () if slow else fresh)
+        found = diagnose(judgement, tensor, judged, () if slow else fresh) or _of_any_layer(judgement, tensor)
         if found is None:
             continue
         if all(mistake.id in subject.conventions for mistake in found.mistakes):
@@ -64,11 +69,38 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
         diagnoses = {name: found for name, found in diagnoses.items() if not derivative.get(name)}
     when = _when(judgement, diagnoses, judged, () if slow else fresh)
     smallest = _smallest(judgement, diagnoses, judged, slow)
-    return judgement, Findings(when, smallest, diagnoses, excused, derivative)
+    return judgement, Findings(when, smallest, diagnoses, excused, derivative, _places(judgement, diagnoses))
 
 
 def _wrong_tensors(judgement: Judgement) -> list[str]:
     return [name for name, results in judgement.tensors.items() if any(result.failed for result in results)]
+
+
+def _of_any_layer(judgement: Judgement, tensor: str) -> Diagnosis | None:
+    """A mistake that is seen from the numbers alone, whatever the layer: the right answer doubled, turned around, ..."""
+    named = {result.tensors[tensor].mistake for result in judgement.failed if tensor in result.tensors}
+    seen = _values(judgement, tensor)
+    finding = SECOND_LOOK.get(next(iter(named)) or "") if len(named) == 1 else None
+    finding = finding or (explain_any(seen, tensor) if seen else None)
+    if finding is None:
+        return None
+    mistake = Mistake(finding.id, {}, "", finding.hint, finding.fix)
+    return Diagnosis(tensor, (mistake,), (), max(len(seen), 1), max(len(seen), 1))
+
+
+def _places(judgement: Judgement, diagnoses: dict[str, Diagnosis]) -> dict[str, str]:
+    """Where the wrong elements lie, of the tensors that nothing explains."""
+    found = {}
+    for tensor in _wrong_tensors(judgement):
+        seen = _values(judgement, tensor) if tensor not in diagnoses else []
+        if seen and (place := where_wrong(seen, tensor)) is not None:
+            found[tensor] = place
+    return found
+
+
+def _values(judgement: Judgement, tensor: str) -> list[Seen]:
+    failed = [result for result in judgement.failed if result.tensors.get(tensor) and result.tensors[tensor].failed]
+    return [seen for result in failed if (seen := seen_in(result, tensor)) is not None]
 
 
 def _excuse(judgement: Judgement, found: Diagnosis) -> Judgement:
@@ -101,6 +133,8 @@ def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: 
     mistakes = {mistake for found in diagnoses.values() for mistake in found.mistakes}
     if len(mistakes) == 1:
         mistake = mistakes.pop()
+        if not mistake.when:
+            return find_when(failing, passing, lambda case: fails(judged(case)), fresh)
         visible = (case for case in passing if mistake.shows(facts(case)) and _is_seen(diagnoses.values(), case))
         if all(mistake.shows(facts(case)) for case in failing) and not any(visible):
             return When(mistake.when, None, lambda case: mistake.shows(facts(case)), (len(failing), len(failing)))
@@ -137,7 +171,7 @@ def _smallest(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, slo
         if name not in result.tensors or not result.tensors[name].failed or result.tensors[name].status != status:
             return False
         seen = seen_in(result, name)
-        if found is None or family is None or seen is None:
+        if found is None or not found.variants or family is None or seen is None:
             return True
         values = (family.compute(name, variant.edits, seen.call) for variant in found.variants)
         return any(value is not None and matches(seen.actual, value, seen.expected, seen.bound) for value in values)

@@ -1,6 +1,6 @@
 """How strong was the check? How many of the known mistakes would the cases that ran have caught.
 
-Which setting shows which mistake is computed once, because it takes minutes, and kept in shown.npz beside the mistakes:
+Which setting shows which mistake is computed once, as it takes minutes, and kept in shown.npz beside the mistakes:
 
     python -m oracle.strength       makes the table anew; needed after a change of a grid or of a mistake
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,17 @@ def rows(family: Family) -> dict[Row, Edits]:
 
 def shown(spec: LayerSpec, family: Family, settings: Sequence[Setting]) -> np.ndarray:
     """(variants, settings) of booleans: where the variant's numbers differ from the right ones on whole numbers; for a
-    variant that whole numbers never show, on fractions."""
+    variant that whole numbers never show, on fractions, and then in the styles that its mistake names."""
     variants = list(rows(family).items())
+    named = {mistake.id: mistake.styles for mistake in family.mistakes}
     table = np.zeros((len(variants), len(settings)), bool)
-    for style in ("integer", "random"):
-        hidden = [row for row in range(len(variants)) if not table[row].any()]
-        for column, setting in enumerate(settings):
+    for style in ("integer", "random", *sorted({style for styles in named.values() for style in styles})):
+        hidden = [
+            row
+            for row, ((mistake, _, _), _) in enumerate(variants)
+            if not table[row].any() and (style in ("integer", "random") or style in named[mistake])
+        ]
+        for column, setting in enumerate(settings if hidden else ()):
             call = make(spec, setting, "float64", style).call()
             right = {tensor: family.compute(tensor, (), call) for tensor in family.kernels}
             for row in hidden:
@@ -62,6 +68,10 @@ def _differ(wrong: np.ndarray | None, right: np.ndarray | None) -> bool:
     return wrong is None or not np.array_equal(wrong, right, equal_nan=True)  # type: ignore[arg-type]
 
 
+def _text(row: Row) -> str:
+    return "{} {} {}".format(*row)
+
+
 @cache
 def _table() -> dict[str, dict[Row, np.ndarray]]:
     """By layer: which settings of its grid show which variant. What none shows is no mistake of this layer (height for
@@ -69,11 +79,16 @@ def _table() -> dict[str, dict[Row, np.ndarray]]:
     with np.load(TABLE) as stored:
         found = {}
         for name, family in by_layer().items():
-            if name in stored:
+            if name in stored and str(stored[f"{name}/grid"]) == _fingerprint(name):
                 count = len(grid(SPECS[name]))
-                bits = np.unpackbits(stored[name], axis=1, count=count).astype(bool)
-                found[name] = {row: shown for row, shown in zip(rows(family), bits) if shown.any()}
+                bits = dict(zip(stored[f"{name}/rows"], np.unpackbits(stored[name], axis=1, count=count).astype(bool)))
+                found[name] = {row: bits[text] for row in rows(family) if (text := _text(row)) in bits and bits[text].any()}
         return found
+
+
+def _fingerprint(name: str) -> str:
+    """Of the grid that a table belongs to: after a change of it the old table says nothing."""
+    return sha256("\n".join(_places(name)).encode()).hexdigest()
 
 
 @cache
@@ -109,8 +124,10 @@ def main() -> None:
     packed: dict[str, Any] = {}
     for name, family in track(by_layer().items(), "which setting shows which mistake"):
         packed[name] = np.packbits(shown(SPECS[name], family, grid(SPECS[name])), axis=1)
+        packed[f"{name}/grid"] = np.array(_fingerprint(name))
+        packed[f"{name}/rows"] = np.array([_text(row) for row in rows(family)])
     np.savez_compressed(TABLE, **packed)
-    print(f"{TABLE.name}: {len(packed)} layers, {TABLE.stat().st_size // 1024} KiB")
+    print(f"{TABLE.name}: {len(packed) // 3} layers, {TABLE.stat().st_size // 1024} KiB")
 
 
 if __name__ == "__main__":

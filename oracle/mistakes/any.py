@@ -30,28 +30,28 @@ class Finding:
     fix: str
 
 
-# ---- what a second look at the same call shows; the judge has both answers
+# ---- what a second look at the same call shows: the judge has both answers, and names one of these
 
-MODIFIES_INPUT = Finding(
-    "modifies-input",
-    "an array that belongs to the caller is changed",
-    "work on a copy: x = x.copy(), dout * mask in place of dout *= mask",
-)
-
-
-def second_run(first: np.ndarray, again: np.ndarray | None) -> Finding:
-    """What a fresh object's second answer to the same call says, where it differs from the first."""
-    if again is not None and first.shape == again.shape and np.array_equal(again, 2 * first, equal_nan=True):
-        return Finding(
+SECOND_LOOK = {
+    finding.id: finding
+    for finding in (
+        Finding(
+            "modifies-input",
+            "an array that belongs to the caller is changed",
+            "work on a copy: x = x.copy(), dout * mask in place of dout *= mask",
+        ),
+        Finding(
             "accumulates-over-calls",
             "the second call's answer is twice the first's: it is added to an array that all objects share",
             "make the array in __init__ or in backward, not in the class or in a default argument",
-        )
-    return Finding(
-        "state-carries-over",
-        "the second call's answer depends on the first: a cache, mask or buffer outlives the object",
-        "keep what backward needs in self (or in the returned cache), not in a global or class variable",
+        ),
+        Finding(
+            "state-carries-over",
+            "the second call's answer depends on the first: a cache, mask or buffer outlives the object",
+            "keep what backward needs in self (or in the returned cache), not in a global or class variable",
+        ),
     )
+}
 
 
 # ---- the right answer, changed

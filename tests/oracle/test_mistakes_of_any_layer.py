@@ -7,7 +7,7 @@ import pytest
 
 from oracle.cases import make
 from oracle.layers import SPECS
-from oracle.mistakes.any import explain_any, second_run
+from oracle.mistakes.any import explain_any
 from oracle.mistakes.where import where_wrong
 from oracle.reference import reference
 from oracle.seen import Seen, wrong_elements
@@ -129,10 +129,3 @@ PLACES = [
 @pytest.mark.parametrize(("spec", "tensor", "change", "place"), PLACES, ids=[str(row[3]) for row in PLACES])
 def test_place_is_named(spec, tensor, change, place):
     assert where_wrong(failing(spec, tensor, change), tensor) == place
-
-
-def test_second_run():
-    first = np.array([1.0, 2.0])
-    assert second_run(first, 2 * first).id == "accumulates-over-calls"
-    assert second_run(first, first + 1).id == "state-carries-over"
-    assert second_run(first, None).id == "state-carries-over"
