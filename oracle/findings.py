@@ -12,7 +12,7 @@ from oracle.derivative import own_derivative
 from oracle.diagnosis import Diagnosis, diagnose, matches, seen_in
 from oracle.judge import CaseResult, Judgement, judge_case
 from oracle.mistakes import by_layer
-from oracle.mistakes.any import SECOND_LOOK, explain_any
+from oracle.mistakes.any import SECOND_LOOK, Finding, explain_any
 from oracle.mistakes.kernel import Mistake
 from oracle.mistakes.where import where_wrong
 from oracle.reduce import size, smallest
@@ -54,7 +54,11 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
 
     diagnoses, excused = {}, {}
     for tensor in _wrong_tensors(judgement):
-        found = diagnose(judgement, tensor, judged, () if slow else fresh) or _of_any_layer(judgement, tensor)
+        found = (
+            _second_look(judgement, tensor)
+            or diagnose(judgement, tensor, judged, () if slow else fresh)
+            or _of_any_layer(judgement, tensor)
+        )
         if found is None:
             continue
         if all(mistake.id in subject.conventions for mistake in found.mistakes):
@@ -76,16 +80,23 @@ def _wrong_tensors(judgement: Judgement) -> list[str]:
     return [name for name, results in judgement.tensors.items() if any(result.failed for result in results)]
 
 
+def _second_look(judgement: Judgement, tensor: str) -> Diagnosis | None:
+    """What the judge saw beside the numbers, which may be right: a changed argument, a second run that differs."""
+    failed = [result.tensors[tensor] for result in judgement.failed if tensor in result.tensors]
+    named = {result.mistake for result in failed if result.failed}
+    return _found(tensor, SECOND_LOOK.get(named.pop() or "") if len(named) == 1 else None, len(failed))
+
+
 def _of_any_layer(judgement: Judgement, tensor: str) -> Diagnosis | None:
     """A mistake that is seen from the numbers alone, whatever the layer: the right answer doubled, turned around, ..."""
-    named = {result.tensors[tensor].mistake for result in judgement.failed if tensor in result.tensors}
     seen = _values(judgement, tensor)
-    finding = SECOND_LOOK.get(next(iter(named)) or "") if len(named) == 1 else None
-    finding = finding or (explain_any(seen, tensor) if seen else None)
+    return _found(tensor, explain_any(seen, tensor) if seen else None, len(seen))
+
+
+def _found(tensor: str, finding: Finding | None, cases: int) -> Diagnosis | None:
     if finding is None:
         return None
-    mistake = Mistake(finding.id, {}, "", finding.hint, finding.fix)
-    return Diagnosis(tensor, (mistake,), (), max(len(seen), 1), max(len(seen), 1))
+    return Diagnosis(tensor, (Mistake(finding.id, {}, "", finding.hint, finding.fix),), (), cases, cases)
 
 
 def _places(judgement: Judgement, diagnoses: dict[str, Diagnosis]) -> dict[str, str]:
