@@ -62,15 +62,18 @@ def _judged(subject: Subject, case: Case) -> CaseResult:
     stopped = any(failure.kind in STOPPED for failure in answer.failures.values())
     again = answer if stopped else subject.run(call)
     expected = reference(case, call)
+    lacks = getattr(subject, "lacks", lambda call, name: False)
     tensors = {
-        name: _tensor(name, answer, again, expected.tensors[name], expected.bounds[name]) for name in expected.tensors
+        name: _tensor(name, answer, again, expected.tensors[name], expected.bounds[name])
+        for name in expected.tensors
+        if not lacks(call, name)
     }
     notes = []
     for name in answer.modified:
         if name in call.upstream:
             notes.append("modifies-input")  # a gradient that was handed on; nobody reads it again
         else:
-            tensors[name] = TensorResult("ran", "wrong", None, "the caller's array was changed")
+            tensors[name] = TensorResult("ran", "wrong", None, "the caller's array was changed", mistake="modifies-input")
     flat = tuple(name for name, array in expected.tensors.items() if array.size > 1 and (array == array.flat[0]).all())
     return CaseResult(case, tensors, answer.failures, tuple(notes), flat, call, answer, expected)
 
@@ -97,7 +100,9 @@ def _tensor(name: str, answer: Answer, again: Answer, expected: np.ndarray, boun
         return TensorResult("error", reason=describe(failure))
     result = compare(answer.tensors[name], expected, bound)
     if not result.failed and not _same(answer.tensors[name], again.tensors.get(name)):
-        return TensorResult("ran", "wrong", None, "a second run on a fresh object gave another answer")
+        doubled = _same(2 * answer.tensors[name], again.tensors.get(name))
+        return TensorResult("ran", "wrong", None, "a second run on a fresh object gave another answer",
+                            mistake="accumulates-over-calls" if doubled else "state-carries-over")  # fmt: skip
     return result
 
 

@@ -99,6 +99,7 @@ def spec_report(judgement: Judgement, findings: Findings) -> Json:
     ]
     ids = dict.fromkeys(note for result in judgement.results for note in result.notes)
     report["notes"] = [{"id": note, "text": NOTES[note]} for note in ids]
+    report["notes"] += [{"id": id, "text": text} for id, text in getattr(judgement.subject, "notes", ())]
     report["notes"] += [
         {"id": mistake.id, "text": f"{name} differs from torch by a convention: {mistake.hint}"}
         for name, mistake in findings.excused.items()
@@ -174,6 +175,11 @@ def _message(judgement: Judgement, tensors: Json, findings: Findings) -> str:
     if findings.smallest is not None:
         first = next(result for result in findings.smallest.tensors.values() if result.failed)
         text += f"; in the smallest case: {first.reason}"
+    places = [f"{name} {place}" for name, place in findings.places.items()]
+    if places:
+        text += f". No known mistake explains it; the wrong elements lie: {'; '.join(places)}"
+    elif not findings.diagnoses and any(tensors[name]["accuracy"] == "wrong" for name in wrong):
+        text += ". No known mistake explains it"
     own = [name for name in wrong if findings.derivative.get(name)]
     if own:
         text += f". {', '.join(own)} {'is the right derivative' if len(own) == 1 else 'are the right derivatives'} of this "
