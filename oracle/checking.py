@@ -56,7 +56,11 @@ def check(
                 chosen, skipped = _choose(subject, cases, case, dtype, seed)
                 progress(target, subject.spec, len(chosen))
                 left = budget - (time.monotonic() - start)
-                reports.append(investigated(judge(subject, chosen, skipped, max(left, 0.0)), seed))
+                judgement = judge(subject, chosen, skipped, max(left, 0.0))
+                if computes_nothing(judgement):
+                    reports.append(missing_spec(subject.spec, subject.implements, subject.spec in wanted))
+                else:
+                    reports.append(investigated(judgement, seed))
             except Exception as error:  # ours: the other layers' reports must not be lost by it
                 reports.append(unjudged_spec(subject.spec, subject.implements, ours(error)))
         reports += [missing_spec(spec, implements, spec in wanted) for spec, implements in opened.missing]
@@ -65,21 +69,32 @@ def check(
                            opened.problems)  # fmt: skip
 
 
+def computes_nothing(judgement: Judgement) -> bool:
+    """Whether it is a template that only turned out to be one when it ran."""
+    tensors = [tensor for result in judgement.results for tensor in result.tensors.values()]
+    return bool(tensors) and all(tensor.status == "missing" for tensor in tensors)
+
+
 def takes(subject: Subject, setting: Setting) -> bool:
     spec = find_spec(subject.spec)
     return subject.takes(spec.complete(setting.args), True, setting.shapes)
 
 
-def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | None, seed: int) -> tuple[list[Case], int]:
+def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | None,
+            seed: int) -> tuple[list[Case], int]:  # fmt: skip
     spec = find_spec(subject.spec)
     if case is not None:
         taken = subject.takes(case.settings, case.training, case.shapes)
         return [case] if taken else [], 0 if taken else 1
+    fixed = getattr(subject, "fixed", {})
     if cases == "all":
-        chosen, skipped = list(all_cases(spec, lambda setting: takes(subject, setting), seed)), 0
+        chosen, skipped = list(all_cases(spec, lambda setting: takes(subject, setting), seed, fixed)), 0
     else:
-        chosen, skipped = default_cases(spec, lambda setting: takes(subject, setting), int(cases), seed)
-    return [each for each in chosen if dtype in (None, each.dtype)], skipped
+        chosen, skipped = default_cases(spec, lambda setting: takes(subject, setting), int(cases), seed, fixed)
+    return [
+        each for each in chosen
+        if dtype in (None, each.dtype) and subject.takes(each.settings, each.training, each.shapes)
+    ], skipped  # fmt: skip
 
 
 def investigated(judgement: Judgement, seed: int) -> Json:
@@ -88,7 +103,7 @@ def investigated(judgement: Judgement, seed: int) -> Json:
     if not judgement.failed:
         return spec_report(judgement, Findings())
     fresh, _ = default_cases(find_spec(judgement.subject.spec), lambda setting: takes(judgement.subject, setting),
-                             2 * FIRST + FRESH, seed + 1000)  # fmt: skip
+                             2 * FIRST + FRESH, seed + 1000, getattr(judgement.subject, "fixed", {}))  # fmt: skip
     try:
         return spec_report(*investigate(judgement, fresh))
     except Exception as error:  # ours, and what is wrong stays wrong without its explanation

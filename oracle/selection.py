@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import cycle, product
+from types import MappingProxyType
+from typing import Any
 
 from oracle.cases import DTYPES, Case, make
 from oracle.layers.spec import LayerSpec, Setting
@@ -32,16 +35,31 @@ def grid(spec: LayerSpec) -> tuple[Setting, ...]:
     return tuple(once.values())
 
 
+def _grid_with(spec: LayerSpec, fixed: Mapping[str, Any]) -> tuple[Setting, ...]:
+    """The settings with the values that a subject has written in its code."""
+    if not fixed:
+        return grid(spec)
+    once: dict[str, Setting] = {}
+    for setting in grid(spec):
+        setting = replace(setting, args={**setting.args, **fixed})
+        once.setdefault(make(spec, setting).id, setting)
+    return tuple(once.values())
+
+
 def default_cases(
-    spec: LayerSpec, takes: Takes = lambda setting: True, count: int = DEFAULT_COUNT, seed: int = 0
+    spec: LayerSpec,
+    takes: Takes = lambda setting: True,
+    count: int = DEFAULT_COUNT,
+    seed: int = 0,
+    fixed: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[list[Case], int]:
-    """(cases, number of settings that the subject does not take).
+    """(cases, number of settings that the subject does not take). `fixed` are settings that it cannot choose.
 
     The first dozen settings that the subject takes come in integers and at random, and where the layer has them in
     its own styles and in evaluation; the rest of `count` is spread over the grid, with dtype, style and mode taking
     turns.
     """
-    settings = grid(spec)
+    settings = _grid_with(spec, fixed)
     taken = [setting for setting in settings if takes(setting)]
     head, rest = taken[:FIRST], taken[FIRST:]
     cases = [
@@ -62,9 +80,14 @@ def default_cases(
     return cases, len(settings) - len(taken)
 
 
-def all_cases(spec: LayerSpec, takes: Takes = lambda setting: True, seed: int = 0) -> Iterator[Case]:
+def all_cases(
+    spec: LayerSpec,
+    takes: Takes = lambda setting: True,
+    seed: int = 0,
+    fixed: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator[Case]:
     """Every setting x dtype x style x mode that makes sense for the layer."""
-    return _cases(spec, filter(takes, grid(spec)), lambda place: spec.styles, seed)
+    return _cases(spec, filter(takes, _grid_with(spec, fixed)), lambda place: spec.styles, seed)
 
 
 def gate_cases(spec: LayerSpec) -> Iterator[Case]:

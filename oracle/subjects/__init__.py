@@ -109,7 +109,12 @@ class Answer:
 
 
 class Subject(Protocol):
-    """Anything that can be judged as one layer."""
+    """Anything that can be judged as one layer.
+
+    Those of a course have some more: `fixed`, settings that are written in the code, so that cases are made with them;
+    `notes`, (id, text) of what the course prescribes and torch does otherwise; `lacks(call, tensor)`, whether its
+    course has no such tensor.
+    """
 
     spec: str  # the layer it claims to be: "Conv2d"
     implements: str  # what it is, for the reader: "conv_forward_naive, conv_backward_naive"

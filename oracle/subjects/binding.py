@@ -1,7 +1,7 @@
 """Binding: which settings a layer of someone's file can express, and how a call of torch's becomes a call of it. Data.
 
 Beside a plan's own "$x" for arrays, a binding's plan has "@stride" for the value of a setting; "@kernel_size[0]" is its
-value on the first axis.
+value on the first axis, "@1-p" is 1 minus it; "@mode" is "train" or "test", "@training" and "@evaluation" are flags.
 """
 
 from __future__ import annotations
@@ -14,36 +14,60 @@ from typing import Any
 import numpy as np
 
 from oracle.subjects import Answer, Call
+from oracle.subjects.differences import DIFFERENCES
+from oracle.subjects.layouts import relaid, restored
 from oracle.subjects.plan import Plan, Step
 
 ANY, INTS, INT = "any", "ints", "int"  # every value; numbers (one an axis too); only what one number says for all axes
 Shapes = Mapping[str, tuple[int, ...]]
 
+# What a convention does not prescribe and torch decides one way: never wrong, in no course and no loose class.
+FREE = ("ties-all", "ties-shared", "ties-last", "relu-gradient-at-zero")
+
 
 @dataclass(frozen=True)
 class Binding:
-    """accepts   setting -> ANY, INTS, INT, or the one value that it can have; a setting that is not in it is not taken
-    layouts   tensor -> "torch's axes->its own": "OI->IO" is transposed, "F->1F" has an axis of size 1 in front
-    shapes    what the course promises of the inputs' shapes: a name in PROMISES
-    scaled    tensors that come back for an upstream gradient of 1 and are multiplied by the case's here
+    """accepts      setting -> ANY, INTS, INT, a condition, or its one value; a setting that is not in it is not taken
+    fixed        setting -> the value that is written in the code: cases are made with it
+    layouts      tensor -> its layout
+    shapes       what the course promises of the inputs' shapes: a name in PROMISES
+    scaled       tensors that come back for an upstream gradient of 1 and are multiplied by the case's here
+    differences  what the course prescribes and torch does otherwise
+    conventions  ids of mistakes that are none here, because the course leaves it open
+    absent       tensors of torch's that it does not have
+    evaluation   what there is in evaluation mode: "all", "forward" alone, or "none" of it
+    tells        words of which one must be among the arguments for the row to be recognised
     """
 
     spec: str
     implements: str
     plan: Plan
     accepts: Mapping[str, Any]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     layouts: Mapping[str, str] = field(default_factory=dict)
     shapes: str = ""
     scaled: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+    conventions: tuple[str, ...] = FREE
+    absent: tuple[str, ...] = ()
+    evaluation: str = "all"
+    tells: tuple[str, ...] = ()
 
     def forward_only(self) -> Binding:
         """For a file that has the forward alone."""
-        return replace(self, implements=self.plan.forward.function, plan=replace(self.plan, backward=None))
+        implements = self.implements.partition(", ")[0]
+        return replace(self, implements=implements, plan=replace(self.plan, backward=None))
 
-    def takes(self, settings: Mapping[str, Any], shapes: Shapes | None) -> bool:
-        fits = all(_accepted(self.accepts[name], value) if name in self.accepts else False
-                   for name, value in settings.items())  # fmt: skip
+    def takes(self, settings: Mapping[str, Any], shapes: Shapes | None, training: bool = True) -> bool:
+        rules = {**self.accepts, **self.fixed}
+        fits = all(name in rules and _accepted(rules[name], value) for name, value in settings.items())
+        fits = fits and (training or self.evaluation != "none")
         return fits and (not self.shapes or shapes is None or PROMISES[self.shapes](settings, shapes))
+
+    def lacks(self, call: Call, tensor: str) -> bool:
+        """Whether it does not offer this tensor at all."""
+        gradient = tensor.startswith("d") and tensor[1:] in call.arrays()
+        return tensor in self.absent or (gradient and not call.training and self.evaluation == "forward")
 
     def plan_for(self, call: Call) -> Plan:
         """The plan with the call's settings in it, without what the call does not have (a layer without bias)."""
@@ -51,38 +75,58 @@ class Binding:
 
         def settled(value: Any) -> Any:
             if isinstance(value, str) and value.startswith("@"):
-                return setting(call.settings, value[1:], self.accepts, call.inputs)
+                return _settled(call, value[1:], self.accepts)
             if isinstance(value, dict):
-                return {key: settled(entry) for key, entry in value.items()}
+                return {key: settled(entry) for key, entry in value.items() if _there(entry, arrays)}
+            if isinstance(value, list | tuple):
+                return tuple(map(settled, value))
             return value
 
         def step(of: Step) -> Step:
             return replace(of, args=tuple(map(settled, of.args)), kwargs=settled(dict(of.kwargs)))
 
         plan = self.plan
+        backward = plan.backward if call.training or self.evaluation == "all" else None
+        read = {name: path for name, path in plan.read.items() if name.removeprefix("d") in arrays}
+        if plan.backward is not None and backward is None:
+            read = {name: path for name, path in read.items() if name in arrays}
         return replace(
             plan,
             make=plan.make and step(plan.make),
             forward=step(plan.forward),
-            backward=plan.backward and step(plan.backward),
-            set={path: value for path, value in plan.set.items() if value[1:] in arrays},
-            read={name: path for name, path in plan.read.items() if name[1:] in arrays},
+            backward=backward and step(backward),
+            given=settled(dict(plan.given)),
+            set={path: value for path, value in plan.set.items() if _there(value, arrays)},
+            read=read,
         )
 
     def arrays_for(self, call: Call) -> dict[str, np.ndarray]:
         """The call's arrays in the file's own layout; contiguous where the call's are."""
-        return {name: relaid(array, self.layouts.get(_base(name), "")) for name, array in call.arrays().items()}
+        x = call.inputs.get("x")
+        classes = x.shape[1] if x is not None and x.ndim > 1 else 0
+        return {
+            name: relaid(array, self.layouts.get(_base(name), ""), classes) for name, array in call.arrays().items()
+        }
 
     def answer_for(self, call: Call, answer: Answer) -> Answer:
-        """The answer in torch's layout, without tensors that the call did not ask for."""
-        outputs = [name[1:] for name in call.upstream]
-        known = {*outputs, *call.buffers, *(f"d{name}" for name in (*call.inputs, *call.parameters))}
+        """The answer in torch's layout and by torch's rules, without tensors that the call did not ask for."""
+        arrays = call.arrays()
+        known = {*(name[1:] for name in call.upstream), *call.buffers, *(f"d{name}" for name in arrays)}
+        shapes = {f"d{name}": array.shape for name, array in arrays.items()} | {
+            name: array.shape for name, array in arrays.items()
+        }
+        shapes |= {name[1:]: array.shape for name, array in call.upstream.items()}
         tensors = {}
         for name, array in answer.tensors.items():
-            if name in known:
-                tensors[name] = restored(array, self.layouts.get(_base(name), ""))
-                if name in self.scaled:
-                    tensors[name] = tensors[name] * call.upstream["dout"]
+            if name not in known or self.lacks(call, name):
+                continue
+            array = restored(array, self.layouts.get(_base(name), ""), shapes.get(name))
+            if name in self.scaled:
+                array = array * call.upstream["dout"]
+            for difference in (DIFFERENCES[id] for id in self.differences):
+                if name in difference.tensors and array.dtype.kind == "f":
+                    array = difference.as_torch(array.astype(np.float64), call)
+            tensors[name] = array
         return replace(answer, tensors=tensors)
 
 
@@ -91,7 +135,17 @@ def _base(name: str) -> str:
     return name[1:] if name.startswith("d") else name
 
 
+def _there(value: Any, arrays: Mapping[str, Any]) -> bool:
+    """False for a "$bias" that the call does not have. What the worker makes itself ("$cache", "$g") is never asked."""
+    return not (isinstance(value, str) and value.startswith("$")) or value[1:] in arrays or value[1:] not in _TENSORS
+
+
+_TENSORS = ("weight", "bias", "running_mean", "running_var", "mask", "target")
+
+
 def _accepted(rule: Any, value: Any) -> bool:
+    if callable(rule):
+        return rule(value)
     if rule == ANY:
         return True
     if rule == INTS:
@@ -108,34 +162,60 @@ def _one(value: Any) -> int | None:
     return one if isinstance(one, int) else None
 
 
-_INDEXED = re.compile(r"(\w+)(?:\[(\d)\])?")
+def given(value: Any) -> bool:
+    """A setting must have a number: torch's None has a meaning of its own (momentum: the plain average)."""
+    return value is not None
 
 
-def setting(settings: Mapping[str, Any], name: str, accepts: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
-    """The value of "stride" or "stride[0]". A pooling stride that is not given is the window's size."""
+def below_one(value: Any) -> bool:
+    """Of p = 1 nothing is left to divide by."""
+    return value < 1
+
+
+def one_axis(value: Any) -> bool:
+    return not isinstance(value, tuple) or len(value) == 1
+
+
+_INDEXED = re.compile(r"(1-)?(\w+)(?:\[(\d)\])?")
+
+
+def _settled(call: Call, name: str, accepts: Mapping[str, Any]) -> Any:
+    match name:
+        case "mode":
+            return "train" if call.training else "test"
+        case "training":
+            return call.training
+        case "evaluation":
+            return not call.training
+    return setting(call.settings, name, accepts)
+
+
+def setting(settings: Mapping[str, Any], name: str, accepts: Mapping[str, Any]) -> Any:
+    """The value of "stride", "stride[0]" or "1-p". A pooling stride that is not given is the window's size."""
     match = _INDEXED.fullmatch(name)
     assert match is not None, name
-    name, axis = match[1], match[2]
+    minus, name, axis = match.groups()
     value = settings[name]
     if name == "stride" and value is None:
         value = settings["kernel_size"]
     if axis is not None:
         return value[int(axis)] if isinstance(value, tuple) else value
-    return _one(value) if accepts[name] == INT else value
+    if accepts.get(name) == INT or accepts.get(name) is one_axis:
+        value = _one(value)
+    return 1 - value if minus else value
 
 
 # What a course promises its students of the shapes
 
 
-def _matrix(settings: Mapping[str, Any], shapes: Shapes) -> bool:
-    return all(len(shape) == 2 for shape in shapes.values())
+def _axes(count: int) -> Callable[[Mapping[str, Any], Shapes], bool]:
+    return lambda settings, shapes: all(len(shape) == count for shape in shapes.values())
 
 
 def _divisible(settings: Mapping[str, Any], shapes: Shapes) -> bool:
     sizes = shapes["x"][2:]
     windows, strides = (
-        [setting(settings, f"{name}[{axis}]", {}, {}) for axis in range(len(sizes))]
-        for name in ("kernel_size", "stride")
+        [setting(settings, f"{name}[{axis}]", {}) for axis in range(len(sizes))] for name in ("kernel_size", "stride")
     )
     return all((size - window) % stride == 0 for size, window, stride in zip(sizes, windows, strides))
 
@@ -145,31 +225,10 @@ def _rows(settings: Mapping[str, Any], shapes: Shapes) -> bool:
 
 
 PROMISES: dict[str, Callable[[Mapping[str, Any], Shapes], bool]] = {
-    "matrix": _matrix,  # every input has two axes
+    "matrix": _axes(2),  # every input has two axes
+    "images": _axes(4),
     "batch": lambda settings, shapes: all(len(shape) > 1 for shape in shapes.values()),  # ... or more
     "divisible": _divisible,  # the windows cover the image without a rest
     "labels": _rows,  # one row of scores an image, one label each
+    "classes": lambda settings, shapes: _rows(settings, shapes) and shapes["x"][1] > 1,  # ... of two classes or more
 }
-
-# Layouts: "torch's axes->its own", a letter an axis, 1 for an axis of size 1 that torch does not have
-
-
-def relaid(array: np.ndarray, layout: str) -> np.ndarray:
-    if not layout:
-        return array
-    torchs, own = layout.split("->")
-    moved = array.transpose([torchs.index(axis) for axis in own if axis != "1"])
-    moved = np.expand_dims(moved, [place for place, axis in enumerate(own) if axis == "1"])
-    return np.ascontiguousarray(moved) if array.flags.c_contiguous else moved
-
-
-def restored(array: np.ndarray, layout: str) -> np.ndarray:
-    """Back in torch's layout. An array that does not have its axes stays as it is: its shape is the finding."""
-    if not layout:
-        return array
-    torchs, own = layout.split("->")
-    extra = tuple(place for place, axis in enumerate(own) if axis == "1")
-    if array.ndim != len(own) or any(array.shape[place] != 1 for place in extra):
-        return array
-    letters = own.replace("1", "")
-    return array.squeeze(extra).transpose([letters.index(axis) for axis in torchs])

@@ -4,11 +4,12 @@ and where the gradients go. Names are looked up in a table; what names do not sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from oracle.cases import make
+from oracle.layers import SPECS
 from oracle.layers.spec import LayerSpec, Setting
 from oracle.subjects import Answer, Call
 from oracle.subjects.binding import ANY, INT, INTS, Binding
@@ -16,7 +17,7 @@ from oracle.subjects.file import Session
 from oracle.subjects.names import BACKWARD, FORWARD, UNUSED, argument_of, gradient_of, parameter_of, plain
 from oracle.subjects.plan import Plan, Step
 
-Arguments = list[tuple[str, bool]]  # (name, whether it must be given)
+Arguments = Sequence[tuple[str, bool]]  # (name, whether it must be given)
 Seen = Mapping[str, Any]
 
 # One call per layer whose sizes are all different, so that a shape tells which axis is which.
@@ -49,7 +50,7 @@ def bind(spec: LayerSpec, name: str, methods: Mapping[str, Arguments], session: 
     if forward is None:
         raise Unreadable(f"{name} has no method forward")
     backward = _method(methods, BACKWARD)
-    kwargs, accepts = _constructor(spec, name, methods.get("__init__", [])[1:])
+    kwargs, accepts = _constructor(spec, name, methods.get("__init__", []))
     _only_first(name, forward, methods[forward])
     if backward in unfilled or backward is None:
         step = None
@@ -61,15 +62,27 @@ def bind(spec: LayerSpec, name: str, methods: Mapping[str, Arguments], session: 
     return _probed(spec, Binding(spec.name, implements, plan, accepts), session)
 
 
+def settled(binding: Binding, session: Session) -> Binding:
+    """A course's row with what only a trial run of the file shows: which random numbers keep an element."""
+    if not binding.plan.draws:
+        return binding
+    call = trial(SPECS[binding.spec])
+    answer, _ = session.run(binding.plan_for(call), binding.arrays_for(call))
+    out = answer.tensors.get("out")
+    kept = call.buffers["mask"] == 1
+    opposite = out is not None and out.shape == kept.shape and not (out != 0)[kept].any()
+    return replace(binding, plan=replace(binding.plan, draws="high")) if opposite else binding
+
+
 def _method(methods: Mapping[str, Arguments], names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in methods), None)
 
 
 def _only_first(name: str, method: str, arguments: Arguments) -> None:
-    more = [argument for argument, required in arguments[2:] if required]
+    more = [argument for argument, required in arguments[1:] if required]
     if more:
         raise Unreadable(f"{name}.{method} needs {', '.join(more)} too, whose meaning is not known")
-    if len(arguments) < 2:
+    if not arguments:
         raise Unreadable(f"{name}.{method} takes no argument")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from oracle.subjects import Answer, Call, Failure
 from oracle.subjects.binding import Binding
+from oracle.subjects.differences import DIFFERENCES
 from oracle.subjects.plan import Plan
 from oracle.subjects.reading import decoded
 from oracle.worker.client import ForkServer, Worker, WorkerEnded
@@ -134,17 +135,21 @@ class Session:
 class FileSubject:
     """One layer of a file, run in a worker of its own."""
 
-    conventions: tuple[str, ...] = (
-        "ties-all", "ties-shared", "ties-last", "relu-gradient-at-zero", "half-missing", "half-extra",
-        "biased-running-variance", "dropout-p-is-keep",
-    )  # fmt: skip
-
     def __init__(self, binding: Binding, session: Session):
         self.spec, self.implements = binding.spec, binding.implements
+        self.conventions, self.fixed = binding.conventions, binding.fixed
         self.binding, self._session = binding, session
 
+    @property
+    def notes(self) -> list[tuple[str, str]]:
+        """(id, text) of what its course prescribes and torch does otherwise."""
+        return [(id, DIFFERENCES[id].text) for id in self.binding.differences]
+
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
-        return self.binding.takes(settings, shapes)
+        return self.binding.takes(settings, shapes, training)
+
+    def lacks(self, call: Call, tensor: str) -> bool:
+        return self.binding.lacks(call, tensor)
 
     def run(self, call: Call) -> Answer:
         try:

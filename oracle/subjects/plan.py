@@ -2,13 +2,13 @@
 
 A value in a plan is a literal, or "$x": the array or object of that name. Names are the oracle's ("x", "weight",
 "dout", "out", "dweight"), the arrays are already in the file's own layout. A path says where an object keeps an array:
-"W", "grads[W]", "weight.data".
+"W", "grads[W]", "weight.data"; "$config[m]" begins at a named value and not at the object.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,13 @@ import numpy as np
 
 from oracle.subjects import Answer, Call
 from oracle.subjects.attempt import Locate, attempt
+from oracle.subjects.drawing import drawn
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call. `function` is a name of the file, or ".forward": a method of the object that the plan makes.
+    """One call. `function` is a name of the file ("Conv.forward" for a static method), or ".forward": a method of the
+    object that the plan makes.
 
     returns  the names of what comes back: one for a single value, several for a tuple of that many
     """
@@ -37,15 +39,23 @@ _STEPS = ("forward", "backward", "make")
 @dataclass(frozen=True)
 class Plan:
     """make      the object, for a layer that is a class
+    given     name -> value that is made once and handed on by name: a dictionary that the code writes into
     set       path -> value, before the forward
     read      name -> path, after the backward (after the forward where there is none)
+    state     arrays that it may change in place: it gets copies
+    over      the array whose first axis counts the steps of an optimizer: the forward is called once for each
+    draws     "low" or "high": what its random numbers are where $mask keeps an element; "" for real ones
     """
 
     forward: Step
     backward: Step | None = None
     make: Step | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
     set: Mapping[str, Any] = field(default_factory=dict)
     read: Mapping[str, str] = field(default_factory=dict)
+    state: Sequence[str] = ()
+    over: str = ""
+    draws: str = ""
 
     def to_json(self) -> dict[str, Any]:
         steps = {name: step and vars(step) for name, step in vars(self).items() if name in _STEPS}
@@ -70,8 +80,7 @@ def execute(
     scope: dict[str, Any] = {}
 
     def run(phase: str, step: Step) -> dict[str, Any]:
-        made = scope.get("object")
-        function = getattr(made, step.function[1:]) if step.function.startswith(".") else namespace[step.function]
+        function = _function(step.function, scope.get("object"), namespace)
         value = function(
             *(_value(arg, scope) for arg in step.args),
             **{name: _value(arg, scope) for name, arg in step.kwargs.items()},
@@ -81,16 +90,23 @@ def execute(
 
     def forward(given: Call) -> dict[str, Any]:
         scope.update(given.inputs)
+        scope.update({name: scope[name].copy() for name in plan.state if name in scope})
+        scope.update({name: _value(value, scope) for name, value in plan.given.items()})
         if plan.make is not None:
-            scope["object"] = namespace[plan.make.function](
+            scope["object"] = _function(plan.make.function, None, namespace)(
                 *(_value(arg, scope) for arg in plan.make.args),
                 **{name: _value(arg, scope) for name, arg in plan.make.kwargs.items()},
             )
             look("made", scope["object"])
         for path, value in plan.set.items():
             put(scope["object"], path, _value(value, scope))
-        scope.update(results := run("forward", plan.forward))
-        return results | ({} if plan.backward else read()) | {"cache": None}
+        results: dict[str, Any] = {}
+        with drawn(plan.draws, scope.get("mask")):
+            for piece in scope[plan.over] if plan.over else (None,):
+                if plan.over:
+                    scope[plan.over] = piece
+                scope.update(results := run("forward", plan.forward))
+        return results | ({} if plan.backward else read()) | {"cache": None, **dict.fromkeys(plan.given)}
 
     def backward(given: Call) -> dict[str, Any]:
         assert plan.backward is not None
@@ -100,10 +116,28 @@ def execute(
 
     def read() -> dict[str, Any]:
         look("done", scope.get("object"))
-        return {name: get(scope["object"], path) for name, path in plan.read.items()}
+        return {name: get(*_root(path, scope)) for name, path in plan.read.items()}
 
     call = Call("", {}, arrays, {}, {}, {})
     return attempt(call, forward, backward if plan.backward else None, locate, after_forward)
+
+
+def _function(name: str, made: Any, namespace: Mapping[str, Any]) -> Callable[..., Any]:
+    """ ".forward" of the object, "relu_forward" of the file, "Conv.forward" of a class in it."""
+    first, *rest = name.removeprefix(".").split(".")
+    found = getattr(made, first) if name.startswith(".") else namespace[first]
+    for part in rest:
+        found = getattr(found, part)
+    return found
+
+
+def _root(path: str, scope: Mapping[str, Any]) -> tuple[Any, str]:
+    """(what the path begins at, the rest of it)."""
+    if not path.startswith("$"):
+        return scope["object"], path
+    name = re.match(r"\$(\w+)", path)
+    assert name is not None, path
+    return scope[name[1]], path[name.end() :]
 
 
 def _value(value: Any, scope: Mapping[str, Any]) -> Any:

@@ -80,4 +80,6 @@ def _names_only(value: ast.expr) -> bool:
             return all(map(_names_only, parts))
         case ast.Subscript(thing, ast.Constant(str())):
             return _names_only(thing)
+        case ast.Call(ast.Attribute(thing, "get"), [ast.Constant(str()), *_]):
+            return _names_only(thing)
     return False

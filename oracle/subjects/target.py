@@ -13,11 +13,12 @@ from typing import Any
 
 from oracle.layers import SPECS
 from oracle.subjects import Failure, Subject
-from oracle.subjects.classes import Unreadable, bind
+from oracle.subjects.classes import Unreadable, bind, settled
 from oracle.subjects.conventions import CONVENTIONS
 from oracle.subjects.file import File, FileSubject, Session
 from oracle.subjects.names import spec_of
 from oracle.subjects.reading import imports, unfilled
+from oracle.subjects.recognise import Defined, recognised
 from oracle.worker.client import WorkerEnded
 
 KNOWN_CONVENTIONS = ("auto", "scratchnet", "torch", *CONVENTIONS, "class")
@@ -136,7 +137,7 @@ def _folder(path: Path, wanted: Sequence[str], convention: str, timeout: float) 
 def _promising(path: Path) -> bool:
     """Whether the text has a name that a convention knows: then it is worth a process."""
     text = path.read_bytes()
-    functions = (row.plan.forward.function.encode() for rows in CONVENTIONS.values() for row in rows)
+    functions = {row.plan.forward.function.rpartition(".")[2].encode() for rows in CONVENTIONS.values() for row in rows}
     return b"class " in text or any(name in text for name in functions)
 
 
@@ -168,26 +169,19 @@ def _file(
 def _recognise(
     target: Target, file: File, defines: dict[str, Any], wanted: Sequence[str], convention: str, only: str | None
 ) -> None:
-    """Fill the target with what the file defines: the functions of a course first, then classes."""
+    """Fill the target with what the file defines: what the courses ask for first, then classes of any shape."""
     empty = unfilled(file.tree)
-    functions = _listed(defines.get("functions"))
+    defined = Defined.of(defines)
+    known = recognised(defined, empty, wanted, convention, only)
+    target.missing += known.missing
     found = []
-    for course, rows in CONVENTIONS.items():
-        for row in rows if convention in ("auto", course) else ():
-            forward, backward = row.plan.forward, row.plan.backward
-            if row.spec not in wanted or forward.function not in functions or only not in (None, forward.function):
-                continue
-            if forward.function in empty:
-                target.missing.append((row.spec, row.implements))
-                continue
-            if backward is not None and (backward.function not in functions or backward.function in empty):
-                row = row.forward_only()
-            _add(target, FileSubject(row, Session(file)))
-            found.append(course)
-    classes = {name: _listed(methods) for name, methods in _dict(defines.get("classes")).items()}
-    for name, methods in classes.items() if convention in ("auto", "class") else ():
+    for course, row in known.rows:
+        session = Session(file)
+        _add(target, FileSubject(settled(row, session), session))
+        found.append(course)
+    for name, methods in defined.classes.items() if convention in ("auto", "class") else ():
         spec = spec_of(name)
-        if spec not in wanted or spec not in SPECS or only not in (None, name):
+        if spec not in wanted or spec not in SPECS or only not in (None, name) or name in known.taken:
             continue
         undone = {method for method in methods if f"{name}.{method}" in empty}
         if "forward" in undone or (not methods.keys() - {"__init__"}):
@@ -202,25 +196,12 @@ def _recognise(
             continue
         target.subjects.append(FileSubject(binding, session))
         found.append("class")
-    target.convention = max(found, key=found.count) if found else target.convention
+    target.convention = "+".join(sorted(set(found))) if found else target.convention
 
 
 def _add(target: Target, subject: FileSubject) -> None:
     target.subjects.append(subject)
     target._close.append(subject.close)
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _listed(value: Any) -> dict[str, list[tuple[str, bool]]]:
-    """name -> arguments, as far as a worker's list is one."""
-    return {
-        str(name): [(str(argument[0]), bool(argument[1])) for argument in arguments]
-        for name, arguments in _dict(value).items()
-        if isinstance(arguments, list) and all(isinstance(a, list) and len(a) == 2 for a in arguments)
-    }
 
 
 def _said(failure: Failure, file: File) -> str:

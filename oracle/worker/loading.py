@@ -53,7 +53,7 @@ class Submission:
                 name: arguments(value) for name, value in names if inspect.isfunction(value) and self._own(value)
             },
             "classes": {
-                name: {method: arguments(function) for method, function in _methods(value)}
+                name: {method: arguments(function)[bound:] for method, function, bound in _methods(value)}
                 for name, value in names
                 if isinstance(value, type) and self._own_class(value)
             },
@@ -63,14 +63,17 @@ class Submission:
         return self.locate(function.__code__.co_filename) is not None
 
     def _own_class(self, cls: type) -> bool:
-        return any(self._own(function) for _, function in _methods(cls))
+        return any(self._own(function) for _, function, _ in _methods(cls))
 
 
-def _methods(cls: type) -> Iterator[tuple[str, Callable]]:
+def _methods(cls: type) -> Iterator[tuple[str, Callable, int]]:
+    """(name, function, how many arguments the call fills in: self, or none of a static method)."""
     for name in dir(cls):
         function = inspect.getattr_static(cls, name)
         if inspect.isfunction(function):
-            yield name, function
+            yield name, function, 1
+        elif isinstance(function, staticmethod) and inspect.isfunction(function.__func__):
+            yield name, function.__func__, 0
 
 
 def arguments(function: Callable) -> list[tuple[str, bool]]:

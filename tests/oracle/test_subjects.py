@@ -12,7 +12,8 @@ from oracle.checking import check
 from oracle.layers import SPECS
 from oracle.layers.spec import Setting
 from oracle.subjects import Call, naive, scratchnet
-from oracle.subjects.binding import ANY, INT, INTS, Binding, relaid, restored
+from oracle.subjects.binding import ANY, INT, INTS, Binding
+from oracle.subjects.layouts import relaid, restored
 from oracle.subjects.names import gradient_of, parameter_of, spec_of
 from oracle.subjects.plan import Plan, Step, get, put
 from oracle.subjects.reading import unfilled
