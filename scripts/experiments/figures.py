@@ -17,7 +17,11 @@ from setting import LENET, LENET_TANH, MLP_100, Run
 
 COLOURS = {"gradient descent": "#d1495b", "SGD": "#00798c"}
 NAMES = {"relu": "ReLU and max pooling", "tanh": "tanh and average pooling"}
-START_COLOURS = {0.01: "#d1495b", 0.05: "#edae49", None: "#00798c"}
+START_STYLES: dict[float | None, dict[str, Any]] = {
+    None: {"color": "#00798c"},
+    0.05: {"color": "#edae49", "linestyle": "--"},
+    0.01: {"color": "#d1495b"},
+}
 
 plt.rcParams.update({
     "figure.dpi": 100, "savefig.dpi": 130, "savefig.bbox": "tight", "font.size": 10, "axes.grid": True,
@@ -41,8 +45,7 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
         save("gd_vs_sgd_mlp", speed(results["speed"]["runs"], MLP_100))
         save("gd_vs_sgd_lenet", speed(results["speed"]["runs"], LENET))
     if "starts" in results and "accuracies" in results:
-        default = [run for run in results["accuracies"]["runs"] if not run["standardised"]]
-        save("starts", starts(results["starts"]["runs"] + default))
+        save("starts", starts(results["starts"]["runs"] + results["accuracies"]["runs"]))
     if "well" in results:
         save("double_well", double_well(results["well"]))
     if "lockstep" in results:
@@ -86,18 +89,25 @@ def speed(runs: list[Run], network: str) -> Any:
 
 
 def starts(runs: list[Run]) -> Any:
-    """Test accuracy against epochs for each start, one panel for each network."""
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
-    for panel, network in zip(axes, (LENET, LENET_TANH, MLP_100)):
-        for deviation, colour in START_COLOURS.items():
-            mine = [run for run in runs if run["network"] == network and run.get("start") == deviation]
-            name = "torch's default" if deviation is None else f"N(0, {deviation})"
-            band(panel, mine, lambda run: run["epochs"], "test_accuracy", 100, color=colour, label=name)
+    """Test accuracy against epochs for each start: a column for each network, a row for each kind of pixels."""
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6), sharey=True, sharex=True, layout="constrained")
+    for row, pixels in zip(axes, ("pixels in [0, 1]", "standardised pixels")):
+        row[0].set_ylabel(f"test accuracy in %\n{pixels}")
+        for panel, network in zip(row, (LENET, LENET_TANH, MLP_100)):
+            for deviation, style in START_STYLES.items():
+                mine = [
+                    run for run in runs
+                    if run["network"] == network and run.get("start") == deviation
+                    and run["standardised"] == (pixels == "standardised pixels")
+                ]  # fmt: skip
+                name = "torch's default" if deviation is None else f"N(0, {deviation})"
+                band(panel, mine, lambda run: run["epochs"], "test_accuracy", 100, label=name, **style)
+            panel.set(ylim=(0, 100), xticks=range(0, 16, 5))
+    for panel, network in zip(axes[0], (LENET, LENET_TANH, MLP_100)):
         panel.set_title(network)
+    for panel in axes[1]:
         panel.set_xlabel("epochs")
-        panel.set_ylim(0, 100)
-    axes[0].set_ylabel("test accuracy in %")
-    handles, labels = axes[0].get_legend_handles_labels()
+    handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, title="all weights and biases begin as")
     return figure
 

@@ -27,13 +27,13 @@ def main() -> int:
         description="Measures what the course note says about training, on MNIST-5k: writes the data to "
         "docs/training/*.json, the figures to docs/figures and the tables of docs/training.md.",
     )
-    parser.add_argument(
-        "part", nargs="*", metavar="PART", choices=[*PARTS, []], help=f"what to measure (all of it): {', '.join(PARTS)}"
-    )
+    parser.add_argument("part", nargs="*", metavar="PART", help=f"what to measure (all of it): {', '.join(PARTS)}")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each kind (3)")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="runs at the same time (1)")
     parser.add_argument("--draw", action="store_true", help="measure nothing, draw what was measured before")
     options = parser.parse_args()
+    if unknown := set(options.part) - set(PARTS):
+        parser.error(f"unknown part {', '.join(sorted(unknown))}: {', '.join(PARTS)} expected")
 
     data = DOCS / "training"
     data.mkdir(parents=True, exist_ok=True)
