@@ -50,6 +50,7 @@ def fail(message: str, code: int = USAGE) -> NoReturn:
 def list_layers(json_: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
     """The layers, their settings, and the number of cases."""
     from oracle.layers import FAMILY, SPECS
+    from oracle.layers.scope import MUST, SHOULD, covered, missing
     from oracle.selection import all_cases, grid
 
     rows: list[dict[str, Any]] = [
@@ -57,7 +58,7 @@ def list_layers(json_: Annotated[bool, typer.Option("--json", help="print JSON")
         for name, spec in SPECS.items()
     ]
     if json_:
-        print(json.dumps({"version": 1, "layers": rows}, indent=1))
+        print(json.dumps({"version": 1, "layers": rows, "missing": missing()}, indent=1))
         return
     from rich.console import Console
     from rich.table import Table
@@ -69,7 +70,11 @@ def list_layers(json_: Annotated[bool, typer.Option("--json", help="print JSON")
         table.add_row(row["spec"], row["family"], str(row["settings"]), str(row["cases"]))
     console = Console()
     console.print(table)
-    console.print(f"{len(rows)} layers, {sum(row['cases'] for row in rows)} cases", style="dim", highlight=False)
+    console.print(f"{len(rows)} layers and optimizers, {sum(row['cases'] for row in rows)} cases", highlight=False)
+    scope = len(MUST) + len(SHOULD)
+    console.print(f"{len(covered())} of the {scope} classes of torch.nn that are in scope", highlight=False)
+    if missing():
+        console.print(f"not yet there: {', '.join(missing())}", style="dim", highlight=False)
 
 
 @app.command()
