@@ -91,7 +91,8 @@ def _grid(ndim: int, indices: bool) -> Iterator[Setting]:
     first = [
         make(1, (2,) * ndim, (1, 1)), make(2, (4,) * ndim, (1, 1)), make(2, (4,) * ndim, (2, 3)),
         make(1, small, (2, 2)), make(2, small, (2, 2)), make(3, big, (2, 3)), make(3, small, (3, 2)),
-        make(uneven, big, (2, 2)), make(4, big, (1, 2)), make(6, small, (2, 2)), make(kept, big, (2, 2)), make(2, small, (3,), True),
+        make(uneven, big, (2, 2)), make(4, big, (1, 2)), make(6, small, (2, 2)), make(kept, big, (2, 2)),
+        make(2, small, (3,), True),
     ]  # fmt: skip
     axes: dict[str, Any] = {
         "out": [1, 2, 3, 5, uneven, uneven[::-1], kept, 4],

@@ -24,6 +24,16 @@ def _linear(call: Call) -> tuple[Any, Callable[[], Gradients]]:
     return linear.linear(x, weight, bias), gradients
 
 
+def _bilinear(call: Call) -> tuple[Any, Callable[[], Gradients]]:
+    x1, x2, weight, bias = call.inputs["x1"], call.inputs["x2"], call.parameters["weight"], call.parameters.get("bias")
+
+    def gradients() -> Gradients:
+        names = ("dx1", "dx2", "dweight") + (() if bias is None else ("dbias",))
+        return dict(zip(names, linear.bilinear_gradients(call.upstream["dout"], x1, x2, weight)))
+
+    return linear.bilinear(x1, x2, weight, bias), gradients
+
+
 def _conv(call: Call) -> tuple[Any, Callable[[], Gradients]]:
     x, weight, bias = call.inputs["x"], call.parameters["weight"], call.parameters.get("bias")
     axes, settings = x.ndim - 2, call.settings
@@ -65,6 +75,7 @@ def _dropout(call: Call) -> tuple[Any, Callable[[], Gradients]]:
 
 LOOPS: dict[str, tuple[str, Callable[[Call], tuple[Any, Callable[[], Gradients]]]]] = {
     "Linear": ("linear, linear_gradients", _linear),
+    "Bilinear": ("bilinear, bilinear_gradients", _bilinear),
     **{f"Conv{n}d": ("conv, conv_gradients", _conv) for n in (1, 2, 3)},
     **{f"MaxPool{n}d": ("max_pool, max_pool_gradient", _max_pool) for n in (1, 2, 3)},
     **{f"AvgPool{n}d": ("avg_pool, avg_pool_gradient", _avg_pool) for n in (1, 2, 3)},

@@ -1,5 +1,5 @@
 """The loops of scratchnet.naive that work on images, called as layers: transposed convolution, Unfold and Fold,
-padding, pooling."""
+padding, pooling, shuffles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ import numpy as np
 
 from oracle.layers.spec import per_axis
 from oracle.subjects import Call
-from scratchnet.naive import conv_fold, conv_transpose, padding, pooling, pooling_adaptive, pooling_lp, pooling_unpool
+from scratchnet.naive import (
+    conv_fold,
+    conv_transpose,
+    padding,
+    pooling,
+    pooling_adaptive,
+    pooling_lp,
+    pooling_unpool,
+    shape,
+)
 
 Gradients = dict[str, Any]
 Started = tuple[Any, Callable[[], Gradients]]  # out, and what gives the gradients
@@ -81,6 +90,23 @@ def _lp_pool(call: Call) -> Started:
     return out[one], lambda: {"dx": pooling_lp.lp_pool_gradient(dout, x, total, p, Ps, S)[one]}
 
 
+def _unflatten(call: Call) -> Started:
+    x, dout, dim = call.inputs["x"], call.upstream["dout"], call.settings["dim"] % call.inputs["x"].ndim
+    sizes = dout.shape[dim : dim + len(call.settings["unflattened_size"])]  # without -1
+    return shape.unflatten(x, dim, sizes), lambda: {"dx": shape.unflatten_gradient(dout, x, dim, sizes)}
+
+
+def _shuffle(call: Call) -> Started:
+    x, dout, (setting,) = call.inputs["x"], call.upstream["dout"], call.settings.values()
+    if call.spec == "ChannelShuffle":
+        back = x.shape[1] // setting
+        return shape.channel_shuffle(x, setting), lambda: {"dx": shape.channel_shuffle(dout, back)}
+    there, again = shape.pixel_shuffle, shape.pixel_unshuffle
+    if call.spec == "PixelUnshuffle":
+        there, again = again, there
+    return there(x, setting), lambda: {"dx": again(dout, setting)}
+
+
 def _batched(batched: bool, *arrays: np.ndarray) -> tuple[Any, tuple[np.ndarray, ...]]:
     """(what takes the batch axis off again, the arrays with one)"""
     return (slice(None), arrays) if batched else (0, tuple(array[None] for array in arrays))
@@ -94,5 +120,9 @@ LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
     **{f"AdaptiveMaxPool{n}d": ("adaptive_max_pool, max_pool_gradient", _adaptive_pool) for n in (1, 2, 3)},
     **{f"MaxUnpool{n}d": ("max_unpool, max_unpool_gradient", _max_unpool) for n in (1, 2, 3)},
     **{f"LPPool{n}d": ("lp_pool, lp_pool_gradient", _lp_pool) for n in (1, 2, 3)},
+    "Unflatten": ("unflatten, unflatten_gradient", _unflatten),
+    "PixelShuffle": ("pixel_shuffle, pixel_unshuffle", _shuffle),
+    "PixelUnshuffle": ("pixel_unshuffle, pixel_shuffle", _shuffle),
+    "ChannelShuffle": ("channel_shuffle", _shuffle),
     **{f"{kind}Pad{n}d": ("pad, pad_gradient", _pad) for kind in _MODES for n in (1, 2, 3)},
 }

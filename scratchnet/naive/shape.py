@@ -1,4 +1,4 @@
-"""Flatten as loops. I input, O output, dO upstream gradient."""
+"""Flatten and the shuffles as loops. I input, O output, dO upstream gradient."""
 
 from __future__ import annotations
 
@@ -28,3 +28,43 @@ def flatten_gradient(dO: np.ndarray, I: np.ndarray, start: int = 1, end: int = -
             for place, i in enumerate(np.ndindex(I.shape[start : end + 1])):
                 dI[(*before, *i, *after)] = dO[(*before, place, *after)]
     return dI
+
+
+def unflatten(I: np.ndarray, dim: int, sizes: tuple[int, ...]) -> np.ndarray:
+    """O[before, i, after] = I[before, place, after], where place counts the i in order, the last axis fastest."""
+    dim %= I.ndim
+    O = np.zeros((*I.shape[:dim], *sizes, *I.shape[dim + 1 :]), I.dtype)
+    return flatten_gradient(I, O, dim, dim + len(sizes) - 1)
+
+
+def unflatten_gradient(dO: np.ndarray, I: np.ndarray, dim: int, sizes: tuple[int, ...]) -> np.ndarray:
+    """dI[before, place, after] = dO[before, i, after]"""
+    dim %= I.ndim
+    return flatten(dO, dim, dim + len(sizes) - 1)
+
+
+def pixel_shuffle(I: np.ndarray, r: int) -> np.ndarray:
+    """O[c, y*r + i, x*r + j] = I[c*r*r + i*r + j, y, x]"""
+    *lead, C, H, W = I.shape
+    O = np.zeros((*lead, C // (r * r), H * r, W * r), I.dtype)
+    for *n, c, y, x in np.ndindex(O.shape):
+        O[(*n, c, y, x)] = I[(*n, c * r * r + y % r * r + x % r, y // r, x // r)]
+    return O
+
+
+def pixel_unshuffle(I: np.ndarray, r: int) -> np.ndarray:
+    """O[c*r*r + i*r + j, y, x] = I[c, y*r + i, x*r + j]: the gradient of pixel_shuffle, and the other way round"""
+    *lead, C, H, W = I.shape
+    O = np.zeros((*lead, C * r * r, H // r, W // r), I.dtype)
+    for *n, c, y, x in np.ndindex(I.shape):
+        O[(*n, c * r * r + y % r * r + x % r, y // r, x // r)] = I[(*n, c, y, x)]
+    return O
+
+
+def channel_shuffle(I: np.ndarray, G: int) -> np.ndarray:
+    """O[n, m*G + g] = I[n, g*M + m]; with M in the place of G its gradient"""
+    O = np.zeros_like(I)
+    M = I.shape[1] // G
+    for n, g, m in np.ndindex(len(I), G, M):
+        O[n, m * G + g] = I[n, g * M + m]
+    return O

@@ -33,7 +33,7 @@ from scratchnet.nn.conv_fold import Fold, Unfold
 from scratchnet.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from scratchnet.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from scratchnet.nn.embedding import Embedding
-from scratchnet.nn.linear import Linear
+from scratchnet.nn.linear import Bilinear, Linear
 from scratchnet.nn.loss import CrossEntropyLoss, HalfSquaredError, MSELoss, NLLLoss
 from scratchnet.nn.loss_distance import HuberLoss, L1Loss, SmoothL1Loss
 from scratchnet.nn.loss_likelihood import BCELoss, BCEWithLogitsLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
@@ -88,7 +88,7 @@ from scratchnet.nn.pooling_lp import LPPool1d, LPPool2d, LPPool3d
 from scratchnet.nn.pooling_unpool import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 from scratchnet.nn.recurrent import GRU, LSTM, RNN
 from scratchnet.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell
-from scratchnet.nn.shape import Flatten, Identity
+from scratchnet.nn.shape import ChannelShuffle, Flatten, Identity, PixelShuffle, PixelUnshuffle, Unflatten
 from scratchnet.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 
 __all__ = [
@@ -212,6 +212,11 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "Bilinear",
+    "ChannelShuffle",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "Unflatten",
     "init",
     "utils",
 ]
