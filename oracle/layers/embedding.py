@@ -31,18 +31,20 @@ def _draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Dr
 
 
 def _grid() -> Iterator[Setting]:
-    def setting(rows: int, size: int, x: Shape, padding: int | None = None, by_frequency: bool = False) -> Setting | None:
+    def setting(
+        rows: int, size: int, x: Shape, padding: int | None = None, by_frequency: bool = False
+    ) -> Setting | None:
         if padding is not None and not -rows <= padding < rows:
             return None
-        args = {"num_embeddings": rows, "embedding_dim": size, "padding_idx": padding, "scale_grad_by_freq": by_frequency}
-        return Setting(args, {"x": x})
+        args = {"num_embeddings": rows, "embedding_dim": size, "padding_idx": padding}
+        return Setting(args | {"scale_grad_by_freq": by_frequency}, {"x": x})
 
     dozen = [
         setting(1, 1, (1,)), setting(2, 3, (5,)), setting(3, 2, (4,)), setting(2, 2, (3, 4)), setting(4, 3, (2, 5)),
         setting(2, 3, (6,), 0), setting(3, 2, (2, 4), 1), setting(3, 3, (7,), -1), setting(2, 2, (5,), None, True),
         setting(3, 4, (2, 4), None, True), setting(2, 3, (6,), 1, True), setting(5, 2, (2, 3, 2)),
     ]  # fmt: skip
-    axes = {
+    axes: dict[str, list] = {
         "rows": [2, 1, 3, 5, 10, 33],
         "size": [3, 1, 2, 8],
         "x": [(5,), (1,), (2, 3), (3, 1, 2), (), (8, 4), (64,)],
@@ -53,7 +55,7 @@ def _grid() -> Iterator[Setting]:
 
 
 SPECS = (
-    LayerSpec("Embedding", ("num_embeddings", "embedding_dim"), {"padding_idx": None, "scale_grad_by_freq": False}, _tensors,
-              _grid, SumsOfProducts(_lengths), styles=("strided", "empty"), draws=_draws,
+    LayerSpec("Embedding", ("num_embeddings", "embedding_dim"), {"padding_idx": None, "scale_grad_by_freq": False},
+              _tensors, _grid, SumsOfProducts(_lengths), styles=("strided", "empty"), draws=_draws,
               exact=lambda args: not args["scale_grad_by_freq"]),
 )  # fmt: skip

@@ -25,7 +25,7 @@ def embedding_gradient(
         for d in range(W.shape[1]):
             dW[I[n], d] += dO[(*n, d)]
     for v in range(len(W)):
-        times = int((I == v).sum())
+        times = sum(1 for n in np.ndindex(I.shape) if I[n] == v)
         if by_frequency and times:
             for d in range(W.shape[1]):
                 dW[v, d] = dW[v, d] / times

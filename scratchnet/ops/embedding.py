@@ -2,8 +2,8 @@
 
     out[..., :] = w[x[...], :]
 
-It is a linear layer whose input is one-hot: out = onehot(x) w. So dw = onehot(x)^T dout: each row of dout is added to the
-row that it came from, and an index that comes more than once gets the sum. Indices have no gradient.
+It is a linear layer whose input is one-hot: out = onehot(x) w. So dw = onehot(x)^T dout: each row of dout is added to
+the row that it came from, and an index that comes more than once gets the sum. Indices have no gradient.
 Source: Bengio et al. 2003; Mikolov et al. 2013.
 """
 
