@@ -11,7 +11,7 @@ import numpy as np
 
 from oracle.bounds import Arrays, Formula, gamma
 from oracle.layers.softmax import Rounding
-from oracle.layers.spec import Args, Draw, Integers, LayerSpec, Setting, Shapes, Tensors, Uniform, expect
+from oracle.layers.spec import Args, Choice, Draw, Integers, LayerSpec, Setting, Shapes, Tensors, Uniform, expect
 
 if TYPE_CHECKING:
     from oracle.cases import Case
@@ -51,7 +51,7 @@ def _pair_grid(reductions: tuple[str, ...]) -> Iterator[Setting]:
         yield Setting(args, {"x": shape, "target": shape})
 
 
-# ---- cross entropy
+# ---- class numbers: cross entropy and negative log-likelihood
 
 
 def _classes(args: Args, shapes: Shapes) -> Tensors:
@@ -61,18 +61,24 @@ def _classes(args: Args, shapes: Shapes) -> Tensors:
     expect(0 <= args["label_smoothing"] <= 1, f"label_smoothing={args['label_smoothing']}: between 0 and 1 expected")
     each = x[:1][1:] if len(x) == 1 else (x[0], *x[2:])
     expect(target in (each, x), f"target has shape {target}: {each} (class numbers) or {x} (probabilities) expected")
-    return Tensors({"out": each if args["reduction"] == "none" else ()})
+    return Tensors({"out": each if args["reduction"] == "none" else ()}, {}, _weight(args, x))
+
+
+def _weight(args: Args, x: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    expect(args["weight"] in (None, True), f"weight={args['weight']}: true (drawn) or none expected")
+    return {"weight": (x[0] if len(x) == 1 else x[1],)} if args["weight"] else {}
 
 
 def _cross_entropy(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> dict[str, np.ndarray]:
-    """out = -(sum over n, c of t[n,c] log p[n,c]) / D, with the smoothed target t and D = N, 1 or the targets that are
-    not ignored. log p is off by E (see softmax.Rounding), the sums by gamma of their lengths. Its gradient is
-    dout (p T - t) / D with T = sum of t, and -dout (1 - smoothing) log p / D for a target of probabilities.
+    """out = -(sum over n, c of t[n,c] log p[n,c]) / D, with the smoothed and weighted target t and D = N, 1 or the
+    weights of the targets that are not ignored. log p is off by E (see softmax.Rounding), the sums by gamma of their
+    lengths. Its gradient is dout (p T - t) / D with T = sum of t, and -dout (1 - smoothing) w log p / D for a target of
+    probabilities.
     """
     x, target, settings = call.inputs["x"], call.inputs["target"], case.settings
     axis = 0 if x.ndim == 1 else 1
     r = Rounding.of(x, axis, u)
-    t, divisor, smoothing = _smoothed(x, target, axis, settings)
+    t, divisor, w = _weighted(x, target, call.buffers.get("weight"), axis, settings)
     dout = np.abs(call.upstream["dout"])
     each = np.expand_dims(dout, axis) if settings["reduction"] == "none" else dout
     count = max(x.size // max(x.shape[axis], 1), 1) if settings["reduction"] != "none" else 1
@@ -84,22 +90,59 @@ def _cross_entropy(case: Case, call: Call, expected: Arrays, u: float, tiny: flo
         "dx": each / divisor * (r.p * r.rho * T + sums * (r.p * T + t)) + 4 * tiny * np.maximum(1, each),
     }
     if target.dtype.kind == "f":
-        bounds["dtarget"] = each / divisor * (r.E + sums * np.abs(r.log_p)) + 4 * tiny * np.maximum(1, each)
-    return bounds
+        bounds["dtarget"] = each / divisor * w * (r.E + sums * np.abs(r.log_p)) + 4 * tiny * np.maximum(1, each)
+    return bounds | {name: np.zeros(array.shape) for name, array in call.buffers.items()}
 
 
-def _smoothed(x: np.ndarray, target: np.ndarray, axis: int, settings: Mapping[str, Any]) -> tuple[np.ndarray, float, float]:
-    """(target as probabilities after smoothing, divisor, smoothing)."""
+def _weighted(
+    x: np.ndarray, target: np.ndarray, weight: np.ndarray | None, axis: int, settings: Mapping[str, Any]
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """(target as probabilities, smoothed and weighted; divisor; weight along the axis of the classes)."""
     classes, smoothing = x.shape[axis], settings["label_smoothing"]
     images = max(x.size // max(classes, 1), 1)
+    weight = np.ones(classes) if weight is None else weight
+    w = weight.reshape(-1, *(1,) * (x.ndim - axis - 1))
     if target.dtype.kind == "f":
         t, kept = target, images
     else:
         valid = target != settings["ignore_index"]
         t = np.moveaxis(np.eye(classes)[np.where(valid, target, 0)] * valid[..., None], -1, axis)
-        kept = int(valid.sum())
+        kept = float((weight[np.where(valid, target, 0)] * valid).sum())
     t = t * (1 - smoothing) + smoothing / classes * (1 if target.dtype.kind == "f" else t.sum(axis, keepdims=True))
-    return t, kept if settings["reduction"] == "mean" else 1, smoothing
+    return w * t, kept if settings["reduction"] == "mean" else 1, w
+
+
+def _nll(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> dict[str, np.ndarray]:
+    """out = -(sum over n of w[t] x[n,t]) / D, D the sum of the weights w[t] that count: one rounding for each product,
+    gamma_N for each of the two sums, one for the quotient. dx is -dout w[t] / D at t, and 0 elsewhere."""
+    x, target, settings = call.inputs["x"], call.inputs["target"], {**case.settings, "label_smoothing": 0.0}
+    axis = 0 if x.ndim == 1 else 1
+    t, divisor, _ = _weighted(x, target, call.buffers.get("weight"), axis, settings)
+    each = np.abs(t * x).sum(axis)
+    mean = gamma(target.size, u) if settings["reduction"] == "mean" else 0
+    share = np.abs(call.upstream["dout"]) / divisor
+    if settings["reduction"] == "none":
+        out, share = gamma(2, u) * each, np.expand_dims(share, axis)
+    else:
+        out = (gamma(target.size + 3, u) + mean) * each.sum() / divisor
+    return {"out": out + 4 * tiny, "dx": np.where(t != 0, t * share * (gamma(3, u) + mean) + 4 * tiny, 0)} | {
+        name: np.zeros(array.shape) for name, array in call.buffers.items()
+    }
+
+
+def _nll_tensors(args: Args, shapes: Shapes) -> Tensors:
+    expect(shapes["target"] != shapes["x"] or not shapes["x"], "target: class numbers, one axis less than x")
+    return _classes({**args, "label_smoothing": 0.0}, shapes)
+
+
+def _nll_grid() -> Iterator[Setting]:
+    settings: list[dict[str, Any]] = [{}, {"ignore_index": 1}, {"weight": True}, {"weight": True, "ignore_index": 0}]
+    shapes = [(1, 2), (2, 3), (3, 2), (1, 1), (2, 5), (4, 3), (3, 3), (5, 10), (2, 2), (3, 4), (6, 3), (7, 5),
+              (3,), (2, 3, 4), (2, 4, 3, 2), (64, 10), (1, 100)]  # fmt: skip
+    for place, (shape, reduction) in enumerate(product(shapes, REDUCTIONS)):
+        for args in (settings[place % 4], settings[(place + 2) % 4]) if len(shape) != 1 else ({}, {"weight": True}):
+            each = () if len(shape) == 1 else (shape[0], *shape[2:])
+            yield Setting({**args, "reduction": reduction}, {"x": shape, "target": each})
 
 
 def _class_draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Draw]:
@@ -108,7 +151,8 @@ def _class_draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[s
     target: Draw = Uniform(0, 1) if shapes["target"] == x else Integers(0, max(classes - 1, 0), index=True)
     values: dict[str, Draw] = {"random": Uniform(-4, 4), "empty": Uniform(-4, 4), "large": Uniform(-500, 500),
                                "offset": Uniform(1000, 1004)}  # fmt: skip
-    return {"target": target} | ({"x": values[style]} if style in values else {})
+    weight: Draw = Choice((0.0, 1.0, 2.0, 0.5)) if style in ("integer", "strided") else Uniform(0.25, 3)
+    return {"target": target, "weight": weight} | ({"x": values[style]} if style in values else {})
 
 
 _HEAD: tuple[tuple[tuple[int, ...], bool, dict[str, Any]], ...] = (  # shape, probabilities as targets, arguments
@@ -146,6 +190,8 @@ def _every(shapes: list[tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], boo
         elif len(shape) > 2 and not probabilities:
             args["ignore_index"] = 1
         yield shape, probabilities, args
+        if shape in ((3, 4), (7, 5), (3,), (2, 4, 3, 2)):
+            yield shape, probabilities, {"weight": True, **args}
 
 
 SPECS = (
@@ -155,9 +201,13 @@ SPECS = (
     LayerSpec("MSELoss", (), {"reduction": "mean"}, _alike, lambda: _pair_grid(REDUCTIONS),
               Formula(_squares, lambda case: 4 * math.prod(case.shapes["x"])), inputs=("x", "target"),
               styles=("strided",), exact=lambda args: args["reduction"] != "mean"),
-    LayerSpec("CrossEntropyLoss", (), {"ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}, _classes,
+    LayerSpec("CrossEntropyLoss", (),
+              {"weight": None, "ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}, _classes,
               _class_grid, Formula(_cross_entropy), inputs=("x", "target"), styles=("large", "offset", "strided"),
               draws=_class_draws, exact=lambda args: False),
+    LayerSpec("NLLLoss", (), {"weight": None, "ignore_index": -100, "reduction": "mean"}, _nll_tensors, _nll_grid,
+              Formula(_nll, lambda case: 16 * math.prod(case.shapes["x"])), inputs=("x", "target"),
+              styles=("strided",), draws=_class_draws, exact=lambda args: args["reduction"] != "mean"),
 )  # fmt: skip
 
 

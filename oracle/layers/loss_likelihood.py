@@ -29,7 +29,7 @@ def sigmoid(x: Number) -> Number:
 
 def _bce(x: Number, target: Number, weight: Number) -> Result:
     """1 - x is rounded before its logarithm is taken; torch has the 1e-12 in float32 even where all else is float64"""
-    least = Running(1e-12, x.u, x.tiny, abs(float(np.float32(1e-12)) - 1e-12))
+    least: Number = Running(1e-12, x.u, x.tiny, abs(float(np.float32(1e-12)) - 1e-12))
     log_x, log_rest = np.log(x), np.log(1 - x)
     out = -(target * np.maximum(log_x, -100) + (1 - target) * np.maximum(log_rest, -100))
     slope = (x - target) / np.maximum(x * (1 - x), least)

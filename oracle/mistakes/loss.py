@@ -59,17 +59,21 @@ def entropy_dx(x, target, dout, k):
 def entropy_dtarget(x, target, dout, k):
     z = x - x.max(axis=k.axis, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=k.axis, keepdims=True))
-    return upstream(dout, k) * (k.smoothing - 1) * log_p / divisor(target, x, k)
+    return upstream(dout, k) * (k.smoothing - 1) * weights(x, k) * log_p / divisor(target, x, k)
 
 
 def probabilities(target, x, k):
-    """The target as one probability a class: smoothed, and 0 where it is ignored."""
+    """The target as one probability a class: smoothed, 0 where it is ignored, times the weight of the class."""
     classes = x.shape[k.axis]
     if target.dtype.kind == "f":
-        return target * (1 - k.smoothing) + k.smoothing / classes
+        return (target * (1 - k.smoothing) + k.smoothing / classes) * weights(x, k)
     valid = (target != k.ignored)[..., None]
     t = np.eye(classes)[np.where(target == k.ignored, 0, target)] * (1 - k.smoothing) + k.smoothing / classes
-    return np.moveaxis(t * valid, -1, k.axis)
+    return np.moveaxis(t * valid, -1, k.axis) * weights(x, k)
+
+
+def weights(x, k):
+    return 1 if k.weight is None else k.weight.reshape(-1, *(1,) * (x.ndim - k.axis - 1))
 
 
 def picked(t, log_p):
@@ -85,7 +89,10 @@ def multiplied(t, log_p):
 def divisor(target, x, k):
     if k.reduction != "mean":
         return 1
-    return images(x, k) if target.dtype.kind == "f" else (target != k.ignored).sum()
+    if target.dtype.kind == "f":
+        return images(x, k)
+    valid = target != k.ignored
+    return valid.sum() if k.weight is None else (valid * k.weight[np.where(valid, target, 0)]).sum()
 
 
 def images(x, k):
@@ -104,6 +111,7 @@ def prepare_entropy(call: Call) -> SimpleNamespace:
         ignored=settings["ignore_index"],
         smoothing=settings["label_smoothing"],
         reduction=settings["reduction"],
+        weight=call.buffers.get("weight"),
         dtype=x.dtype,
     )
 

@@ -89,15 +89,15 @@ def nll_forward(
     index = np.expand_dims(label, axis)
     chosen = np.take_along_axis(x, index, axis).squeeze(axis)
     losses = -w * np.where(counts, chosen, 0)
-    return reduce(losses, w.sum(), reduction), (x, index, axis, w, w.sum(), reduction)
+    return reduce(losses, w.sum(), reduction), (x, index, axis, w, counts, w.sum(), reduction)
 
 
 def nll_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, None]:
     """dx[n,t] = -dout w[t], divided as the mean is, and 0 for the other classes."""
-    x, index, axis, w, divisor, reduction = cache
+    x, index, axis, w, counts, divisor, reduction = cache
     dx = np.zeros_like(x)
-    with np.errstate(invalid="ignore"):  # no target counts: NaN, as the loss
-        each = np.where(w != 0, -w * share(dout, divisor, reduction), 0).astype(x.dtype)
+    with np.errstate(invalid="ignore"):  # weights that sum to 0: NaN, as the loss
+        each = np.where(counts, -w * share(dout, divisor, reduction), 0).astype(x.dtype)
     np.put_along_axis(dx, index, np.expand_dims(each, axis), axis)
     return dx, None
 
@@ -131,6 +131,7 @@ def cross_entropy_forward(
         q = np.zeros_like(x)
         np.put_along_axis(q, np.expand_dims(label, axis), 1, axis)
         divisor = np.where(counts, w[label], 0).sum()
+        divisor = np.where(divisor == 0, np.nan, divisor).astype(x.dtype)  # also of what smoothing adds
     if label_smoothing:
         q = (1 - label_smoothing) * q + label_smoothing / classes
     w = w.reshape(-1, *(1,) * (x.ndim - axis - 1))  # along the class axis

@@ -211,7 +211,8 @@ def slope_in_the_input(call):
 
 
 def labels(settings):
-    return settings["reduction"] == "mean" and settings["label_smoothing"] == 0 and settings["ignore_index"] < 0
+    plain = settings["label_smoothing"] == 0 and settings["ignore_index"] < 0 and settings["weight"] is None
+    return settings["reduction"] == "mean" and plain
 
 
 FORMS = [
