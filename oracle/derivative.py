@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def own_derivative(subject: Subject, cases: Iterable[Case]) -> dict[str, bool]:
 def _probe(subject: Subject, call: Call) -> dict[str, bool]:
     bare = replace(call, parameters={n: np.zeros_like(a) if n == "bias" else a for n, a in call.parameters.items()})
     out = subject.run(bare).tensors.get("out")
-    if not _is_numbers(out):
+    if out is None or not _is_numbers(out):
         return {}
     upstream = {"dout": _like(call.upstream["dout"], out.shape)}
     answer = subject.run(replace(bare, upstream=upstream)).tensors
@@ -67,8 +68,8 @@ def _is_numbers(array: object) -> bool:
     return isinstance(array, np.ndarray) and array.dtype.kind in "fiu" and bool(np.isfinite(array).all())
 
 
-def _fits(gradient: object, operand: np.ndarray) -> bool:
-    return _is_numbers(gradient) and gradient.shape == operand.shape  # type: ignore[attr-defined]
+def _fits(gradient: Any, operand: np.ndarray) -> bool:
+    return _is_numbers(gradient) and gradient.shape == operand.shape
 
 
 def _like(dout: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

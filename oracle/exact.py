@@ -48,14 +48,14 @@ def _many_digits() -> Iterator[None]:
     modules = [module for name, module in sys.modules.items() if name.startswith("scratchnet.naive.")]
     before = [vars(module).get("math") for module in modules]
     for module in modules:
-        module.math, module.float = digits, lambda number: number
+        vars(module).update(math=digits, float=lambda number: number)
     try:
         yield
     finally:
         for module, was in zip(modules, before):
-            del module.math, module.float
+            del vars(module)["math"], vars(module)["float"]
             if was is not None:
-                module.math = was
+                vars(module)["math"] = was
 
 
 def _in_many_digits(call: Call) -> Call:

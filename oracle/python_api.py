@@ -109,7 +109,9 @@ class _Check:
         return f"check({self.case.id})"
 
 
-def check_relations(make: Callable[[], Any], shape: tuple[int, ...], *, linear: bool = False, seed: int = 0) -> dict[str, str]:
+def check_relations(
+    make: Callable[[], Any], shape: tuple[int, ...], *, linear: bool = False, seed: int = 0
+) -> dict[str, str]:
     """The exact relations that a layer breaks, by name, for layers that torch does not have: see oracle.relations.
 
     make    a function without arguments that makes the layer (torch.nn.Module or scratchnet.nn.Module), new each time
@@ -135,7 +137,8 @@ def check_relations(make: Callable[[], Any], shape: tuple[int, ...], *, linear: 
 
     layer = make()
     name = type(layer).__name__
-    subject: Subject = Scratchnet(name, make) if isinstance(layer, Module) else TorchModule(name, make, name=name)
+    subject: Subject
+    subject = Scratchnet(name, make) if isinstance(layer, Module) else TorchModule(name, make, name=name)
     parameters = {name: whole(tuple(parameter.shape)) for name, parameter in layer.named_parameters()}
     call = Call(name, {}, {"x": whole(shape)}, parameters, {}, {"dout": np.zeros(())})
     answer = subject.run(call)
@@ -156,7 +159,8 @@ def subject_of(layer: Callable[..., Any], like: str | type, args: Mapping[str, s
         raise TypeError(f"{layer!r} is no layer: a class or a function that makes one expected, not an object")
     if isinstance(layer, type) and issubclass(layer, Module):
         return Scratchnet(spec, layer)
-    return TorchModule(spec, layer, args, params)
+    factory: Callable[..., Any] = layer
+    return TorchModule(spec, factory, args, params)
 
 
 def _torch_name(like: type) -> str:

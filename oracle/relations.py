@@ -121,7 +121,7 @@ def _channels(subject: Subject, call: Call) -> str | None:
     one, other = _run(subject, call), _run(subject, turned)
     return _first(_differ(other["out"], one["out"], "out with its channels in another order"),
                   _differ(other["dx"][:, REVERSED], one["dx"], "dx with its channels in another order"),
-                  _differ(other["dweight"][:, REVERSED], one["dweight"], "dweight, channels in another order"))  # fmt: skip
+                  _differ(other["dweight"][:, REVERSED], one["dweight"], "dweight, its channels turned"))  # fmt: skip
 
 
 def _filters(subject: Subject, call: Call) -> str | None:

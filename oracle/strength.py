@@ -1,11 +1,11 @@
 """How strong was the check? How many of the known mistakes would the cases that ran have caught.
 
-Which setting shows which mistake is computed once, as it takes minutes, and kept in shown.npz beside the mistakes:
+Which setting shows which mistake is computed once, since that takes minutes, and kept in shown.npz:
 
     python -m oracle.strength       makes the table anew; needed after a change of a grid or of a mistake
 
-A mistake counts as caught where each of its variants, in each tensor, is shown by a setting that ran: its numbers differ
-from the right ones on whole numbers (or, where whole numbers hide it, on fractions).
+A mistake counts as caught where each of its variants, in each tensor, is shown by a setting that ran: its numbers
+differ from the right ones on whole numbers (or, where whole numbers hide it, on fractions).
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def _table() -> dict[str, dict[Row, np.ndarray]]:
             if name in stored and str(stored[f"{name}/grid"]) == _fingerprint(name):
                 count = len(grid(SPECS[name]))
                 bits = dict(zip(stored[f"{name}/rows"], np.unpackbits(stored[name], axis=1, count=count).astype(bool)))
-                found[name] = {row: bits[text] for row in rows(family) if (text := _text(row)) in bits and bits[text].any()}
+                found[name] = {
+                    row: bits[text] for row in rows(family) if (text := _text(row)) in bits and bits[text].any()
+                }
         return found
 
 

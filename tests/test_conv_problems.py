@@ -1,7 +1,7 @@
 """The convolutions of real networks (tests/data/conv_problems.csv): 491 of them, forward and both gradients, N = 1.
 
-The sixteen that take nearly all of the time, and one whose reference would need more than 3 GB, are run with the smaller
-image (and kernel) of the table's last two columns; `scripts/bench --problems` runs them at full size.
+The sixteen that take nearly all of the time, and one whose reference would need more than 3 GB, are run with the
+smaller image (and kernel) of the table's last two columns; `scripts/bench --problems` runs them at full size.
 """
 
 import csv
@@ -39,7 +39,11 @@ def _sizes(text: str) -> int | tuple[int, ...]:
 ROWS = list(csv.DictReader(TABLE.open()))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['source']}-{row['name']}-{row['in_channels']}-{row['input']}")
+def _name(row: dict[str, str]) -> str:
+    return f"{row['source']}-{row['name']}-{row['in_channels']}-{row['input']}"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=_name)
 def test_equals_torch(row):
     case = problem(row)
     result = judge_case(Scratchnet(case.spec.name), case)

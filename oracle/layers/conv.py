@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ def _tensors(ndim: int, args: Args, shapes: Shapes) -> Tensors:
     expect(args["padding"] != "same" or set(stride) == {1}, "padding=same needs stride=1")
     sizes = tuple(map(output_size, x[2:], kernel, stride, padding_of(args["padding"], kernel, dilation), dilation))
     expect(min(sizes) >= 1, f"the output size would be {'x'.join(str(max(s, 0)) for s in sizes)}: the kernel "
-           f"(with dilation) is larger than the padded input; (H + 2P - D(F-1) - 1)/S + 1 must be at least 1")  # fmt: skip
+           f"(with dilation) is larger than the padded input; (H + 2P - D(F-1) - 1)/S + 1 must be >= 1")  # fmt: skip
     parameters = {"weight": (filters, channels // groups, *kernel)} | ({"bias": (filters,)} if args["bias"] else {})
     return Tensors({"out": (x[0], filters, *sizes)}, parameters)
 
@@ -127,9 +127,11 @@ def _conv2d_grid() -> Iterator[Setting]:
 def _other_grid(ndim: int) -> Iterator[Setting]:
     """Conv1d and Conv3d are the same code: their own axes, and a few hundred settings."""
     make = partial(_build, ndim)
-    odd, tall, deep = {1: ((2,), (3,), (2,)), 3: ((2, 1, 3), (3, 1, 2), (1, 2, 3))}[ndim]
+    uneven: dict[int, tuple[Shape, Shape, Shape]] = {1: ((2,), (3,), (2,)), 3: ((2, 1, 3), (3, 1, 2), (1, 2, 3))}
+    odd, tall, deep = uneven[ndim]
     size = {1: [(1,), (3,), (4,), (5,), (7,), (9,)], 3: [(1, 1, 1), (2, 3, 4), (3, 3, 3), (4, 2, 3), (3, 4, 2)]}[ndim]
-    typical = {1: [(7,), (6,), (5,)], 3: [(3, 4, 3), (4, 3, 3), (3, 3, 4)]}[ndim]
+    images: dict[int, list[Shape]] = {1: [(7,), (6,), (5,)], 3: [(3, 4, 3), (4, 3, 3), (3, 3, 4)]}
+    typical = images[ndim]
     first = [
         make((1, 1, 1), 1, 1, 0, 1, (1,) * ndim, 1, True),
         make((1, 1, 1), 2, 1, 0, 1, typical[0], 1, True),
@@ -141,7 +143,7 @@ def _other_grid(ndim: int) -> Iterator[Setting]:
         make((3, 4, 1), odd, 2, 1, 1, typical[0], 2, True),
         make((2, 3, 1), tall, 1, 0, 1, typical[2], 3, True),
         make((2, 4, 2), 2, 1, 1, 2, typical[0], 2, True),
-        make((4, 6, 2), deep, 1, 1, (2,) * ndim, typical[1], 2, True) or make((4, 6, 2), deep, 1, 2, (2,) * ndim, typical[1], 2, True),
+        make((4, 6, 2), deep, 1, {1: 1, 3: 2}[ndim], (2,) * ndim, typical[1], 2, True),
         make((2, 2, 1), {1: 3, 3: (3, 2, 1)}[ndim], 1, "same", 1, typical[2], 2, False),
     ]
     axes: dict[str, Any] = {
@@ -157,7 +159,9 @@ def _other_grid(ndim: int) -> Iterator[Setting]:
     yield from spread(axes, {1: 400, 3: 200}[ndim], make, [setting for setting in first if setting is not None])
 
 
-_GRIDS = {1: partial(_other_grid, 1), 2: _conv2d_grid, 3: partial(_other_grid, 3)}
+_GRIDS: dict[int, Callable[[], Iterator[Setting]]] = {
+    1: partial(_other_grid, 1), 2: _conv2d_grid, 3: partial(_other_grid, 3),
+}  # fmt: skip
 
 SPECS = tuple(
     LayerSpec(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from oracle.bounds import SumsOfProducts
@@ -34,9 +34,10 @@ def _grid() -> Iterator[Setting]:
     first = [
         setting((1,), 1, 1, True), setting((2,), 3, 2, True), setting((3,), 2, 4, True), setting((2,), 3, 3, True),
         setting((5,), 4, 3, True), setting((2,), 1, 3, True), setting((3,), 3, 1, True), setting((3,), 2, 3, False),
-        setting((2, 3), 4, 2, True), setting((4,), 5, 2, True), setting((3, 1, 2), 4, 4, True), setting((7,), 6, 5, True),
+        setting((2, 3), 4, 2, True), setting((4,), 5, 2, True), setting((3, 1, 2), 4, 4, True),
+        setting((7,), 6, 5, True),
     ]  # fmt: skip
-    axes = {
+    axes: dict[str, Sequence[Any]] = {
         "lead": [(1,), (2,), (3,), (5,), (8,), (17,), (2, 3), (3, 1, 2), ()],
         "i": [1, 2, 3, 5, 8, 33, 64],
         "o": [1, 2, 3, 4, 7, 10],

@@ -32,7 +32,8 @@ class Mutant:
                 continue
             value = self._family.compute(name, self._edits if name == self._tensor else (), call)
             if value is None:
-                answer.failures["forward" if name == "out" else "backward"] = Failure("ValueError", "the mistake raises")
+                phase = "forward" if name == "out" else "backward"
+                answer.failures[phase] = Failure("ValueError", "the mistake raises")
             else:
                 dtype = call.inputs["x"].dtype
                 answer.tensors[name] = value.astype(dtype if dtype.kind == "f" else np.float64)

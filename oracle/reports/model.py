@@ -16,7 +16,7 @@ WRONG = ("wrong", "error", "partial")
 
 NOTES = {
     "lower-precision": "computes in a lower precision than its input has: right, with fewer digits",
-    "different-algorithm": "accurate in the norm of the tensor and not in each element, as an FFT or Winograd convolution is",
+    "different-algorithm": "accurate in the norm of the tensor and not in each element, as a convolution by FFT is",
     "more-accurate-than-torch": "where it differs from torch, the exact result is on its side",
     "modifies-input": "changes the upstream gradient that it is given; harmless where nobody reads it again",
 }
@@ -182,8 +182,8 @@ def _message(judgement: Judgement, tensors: Json, findings: Findings) -> str:
         text += ". No known mistake explains it"
     own = [name for name in wrong if findings.derivative.get(name)]
     if own:
-        text += f". {', '.join(own)} {'is the right derivative' if len(own) == 1 else 'are the right derivatives'} of this "
-        text += "forward, which is wrong: mend out first"
+        kinds = "is the right derivative" if len(own) == 1 else "are the right derivatives"
+        text += f". {', '.join(own)} {kinds} of this forward, which is wrong: mend out first"
     return text
 
 

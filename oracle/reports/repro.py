@@ -27,7 +27,9 @@ def repro(result: CaseResult, implements: str) -> str | None:
     lines.append("out.backward(torch.tensor(dout))" if "dout" in call.upstream else "")
     lines.append(f"expected = {_expected(result, name)}")
     given = result.answer.tensors.get(name) if result.answer is not None else None
-    lines.append(f"given = {literal(given)}" if isinstance(given, np.ndarray) else f"given = {result.tensors[name].reason!r}")
+    lines.append(
+        f"given = {literal(given)}" if isinstance(given, np.ndarray) else f"given = {result.tensors[name].reason!r}"
+    )
     lines.append(f'print("{name}: torch", expected.tolist(), "given", getattr(given, "tolist", lambda: given)())')
     return "\n".join(lines) + "\n"
 
@@ -48,6 +50,6 @@ def literal(array: np.ndarray) -> str:
     if array.size == 0 or array.dtype.kind != "f":
         return f"np.array({array.tolist()}, {array.dtype.name!r})" if array.size else f"np.zeros({array.shape})"
     whole = np.isfinite(array).all() and np.array_equal(array, np.round(array)) and np.abs(array).max() < 2**53
-    return f"np.array({array.astype(np.int64).tolist() if whole else array.tolist()}, float)".replace("nan", "np.nan").replace(
-        "inf", "np.inf"
-    )
+    return f"np.array({array.astype(np.int64).tolist() if whole else array.tolist()}, float)".replace(
+        "nan", "np.nan"
+    ).replace("inf", "np.inf")

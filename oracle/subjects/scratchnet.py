@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ class Scratchnet:
 
     conventions: tuple[str, ...] = ()
 
-    def __init__(self, spec: str, layer: type | None = None):
+    def __init__(self, spec: str, layer: Callable[..., Any] | None = None):
         self.spec = spec
         home = scratchnet.nn if hasattr(scratchnet.nn, spec) else scratchnet.optim
         self.implements = f"{home.__name__}.{spec}"
@@ -31,7 +31,7 @@ class Scratchnet:
         return all(name in self._arguments for name in find_spec(self.spec).split(settings)[0])
 
     def run(self, call: Call) -> Answer:
-        if issubclass(self._layer, scratchnet.optim.Optimizer):
+        if isinstance(self._layer, type) and issubclass(self._layer, scratchnet.optim.Optimizer):
             return attempt(call, self._steps, None)
         state: dict[str, Any] = {}
 

@@ -1,4 +1,4 @@
-"""What a report says beside the mistakes of a layer's own: mistakes of any layer, and where unexplained elements lie."""
+"""What a report says beside a layer's own mistakes: those of any layer, and where unexplained elements lie."""
 
 import numpy as np
 import pytest

@@ -16,8 +16,8 @@ DECIDE = [
     for name in FILES
     if name.endswith("_bounds.py")
     or name in {
-        "accuracy.py", "bounds.py", "comparison.py", "derivative.py", "diagnosis.py", "exact.py", "findings.py", "judge.py",
-        "reference.py", "relations.py", "running_error.py", "running_sums.py", "seen.py",
+        "accuracy.py", "bounds.py", "comparison.py", "derivative.py", "diagnosis.py", "exact.py", "findings.py",
+        "judge.py", "reference.py", "relations.py", "running_error.py", "running_sums.py", "seen.py",
     }
 ]  # fmt: skip
 
