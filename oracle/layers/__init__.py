@@ -18,6 +18,7 @@ FAMILIES = (
     "normalization",
     "dropout",
     "shape",
+    "upsampling",
     "loss",
     "embedding",
     "recurrent",
@@ -27,7 +28,7 @@ FAMILIES = (
 # A family of many layers fills more files than one.
 FILES = {
     "conv": ("conv", "conv_transpose", "conv_fold"),
-    "loss": ("loss", "loss_distance", "loss_likelihood"),
+    "loss": ("loss", "loss_distance", "loss_likelihood", "loss_margin"),
     "pooling": ("pooling", "pooling_adaptive", "pooling_unpool", "pooling_lp"),
 }
 

@@ -1,5 +1,5 @@
 """The loops of scratchnet.naive that work on images, called as layers: transposed convolution, Unfold and Fold,
-padding, pooling, shuffles."""
+padding, pooling, shuffles, upsampling."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from scratchnet.naive import (
     pooling_lp,
     pooling_unpool,
     shape,
+    upsampling,
 )
 
 Gradients = dict[str, Any]
@@ -107,6 +108,21 @@ def _shuffle(call: Call) -> Started:
     return there(x, setting), lambda: {"dx": again(dout, setting)}
 
 
+def _upsample(call: Call) -> Started:
+    x, dout, settings = call.inputs["x"], call.upstream["dout"], call.settings
+    mode = settings.get("mode", "nearest" if "Nearest" in call.spec else "bilinear")
+    corners = bool(settings.get("align_corners", mode == "bilinear"))
+    I, O, factors = x.shape[2:], dout.shape[2:], settings["scale_factor"]
+    if corners:
+        R = [(i - 1) / (o - 1) if o > 1 else 0.0 for i, o in zip(I, O)]
+    elif factors is None or settings.get("recompute_scale_factor"):
+        R = [i / o for i, o in zip(I, O)]
+    else:
+        R = [1 / factor for factor in (factors if isinstance(factors, tuple) else (factors,) * len(I))]
+    out = upsampling.upsample(x, O, R, mode, corners)
+    return out, lambda: {"dx": upsampling.upsample_gradient(dout, x, R, mode, corners)}
+
+
 def _batched(batched: bool, *arrays: np.ndarray) -> tuple[Any, tuple[np.ndarray, ...]]:
     """(what takes the batch axis off again, the arrays with one)"""
     return (slice(None), arrays) if batched else (0, tuple(array[None] for array in arrays))
@@ -124,5 +140,9 @@ LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
     "PixelShuffle": ("pixel_shuffle, pixel_unshuffle", _shuffle),
     "PixelUnshuffle": ("pixel_unshuffle, pixel_shuffle", _shuffle),
     "ChannelShuffle": ("channel_shuffle", _shuffle),
+    **{
+        name: ("upsample, upsample_gradient", _upsample)
+        for name in ("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
+    },
     **{f"{kind}Pad{n}d": ("pad, pad_gradient", _pad) for kind in _MODES for n in (1, 2, 3)},
 }

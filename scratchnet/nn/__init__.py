@@ -90,6 +90,7 @@ from scratchnet.nn.recurrent import GRU, LSTM, RNN
 from scratchnet.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell
 from scratchnet.nn.shape import ChannelShuffle, Flatten, Identity, PixelShuffle, PixelUnshuffle, Unflatten
 from scratchnet.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
+from scratchnet.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -115,6 +116,8 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -183,6 +186,8 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "RNNCell",
@@ -210,15 +215,14 @@ __all__ = [
     "Threshold",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "Unflatten",
     "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
-    "Bilinear",
-    "ChannelShuffle",
-    "PixelShuffle",
-    "PixelUnshuffle",
-    "Unflatten",
     "init",
     "utils",
 ]

@@ -24,7 +24,8 @@ def adaptive_avg_pool_forward(x: np.ndarray, out_sizes: Sizes) -> tuple[np.ndarr
     n = len(out_sizes)
     out = np.empty((*x.shape[: x.ndim - n], *out_sizes), x.dtype)
     for y, window in adaptive_windows(x.shape[x.ndim - n :], out_sizes):
-        out[(..., *y)] = x[(..., *window)].mean(axis=tuple(range(-n, 0)))
+        position: Any = (..., *y)
+        out[position] = x[(..., *window)].mean(axis=tuple(range(-n, 0)))
     return out, (x.shape, n)
 
 
@@ -33,7 +34,8 @@ def adaptive_avg_pool_backward(dout: np.ndarray, cache: Any) -> np.ndarray:
     shape, n = cache
     dx = np.zeros(shape, dout.dtype)
     for y, window in adaptive_windows(shape[len(shape) - n :], dout.shape[dout.ndim - n :]):
-        share = dout[(..., *y)] / prod(place.stop - place.start for place in window)
+        position: Any = (..., *y)
+        share = dout[position] / prod(place.stop - place.start for place in window)
         dx[(..., *window)] += share.reshape(*share.shape, *(1,) * n)
     return dx
 
