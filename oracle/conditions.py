@@ -30,9 +30,9 @@ class Term:
 def facts(case: Case) -> dict[str, Any]:
     """What a condition may speak of: every argument, the batch size N, the sizes of the image, dtype and style."""
     known: dict[str, Any] = dict(case.settings)
-    if "x" not in case.shapes:  # an optimizer: gradients of several steps
-        known["steps"] = case.shapes["g"][0]
-    x = case.shapes.get("x", ())
+    x = next(iter(case.shapes.values()), ())
+    if "g" in case.shapes:  # an optimizer: gradients of several steps
+        known["steps"], x = case.shapes["g"][0], ()
     known["N"] = math.prod(x[:-1]) if "in_features" in known else x[0] if x else 1  # Linear: all leading axes
     if len(x) > 1 and not {"in_channels", "in_features"} & known.keys():
         known["C"] = x[1]

@@ -104,7 +104,8 @@ def _together(case: Case) -> Iterator[tuple[dict[str, Any], dict[str, tuple[int,
 
 def _lower(value: Any) -> Iterator[Any]:
     if isinstance(value, tuple):
-        yield max(value)
+        if all(type(entry) is int for entry in value):
+            yield max(value)
         for axis, entry in enumerate(value):
             for lower in _lower(entry):
                 yield (*value[:axis], lower, *value[axis + 1 :])

@@ -184,8 +184,8 @@ EDITS = {
     ),
     "flattened to one axis too few": (
         "shape",
-        "return dout.reshape(cache)",
-        "return dout",
+        "def flatten_backward(dout: np.ndarray, cache: Any) -> np.ndarray:\n    return dout.reshape(cache)",
+        "def flatten_backward(dout: np.ndarray, cache: Any) -> np.ndarray:\n    return dout",
         "Flatten",
     ),
 }

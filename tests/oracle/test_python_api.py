@@ -85,12 +85,12 @@ def test_what_is_right_passes(layer, like, options):
 STRIDED = "Conv2d(in_channels=1,out_channels=1,kernel_size=1,stride=2)[x=1x1x1x1]@float64,integer#0"
 WRONG = {
     "a gradient": (Scaled, "Linear", {}, ["(Scaled): dbias is wrong", "smallest failing case", "replay: oracle."]),
-    "under a condition": (NoStride, "Conv2d", {"cases": 60}, ["is wrong when stride > 1", STRIDED]),
+    "under a condition": (NoStride, "Conv2d", {"cases": 60}, ["wrong when stride > 1", STRIDED]),
     "one case": (NoStride, "Conv2d", {"case": STRIDED}, ["1 of 1 elements differ", f'case="{STRIDED}"']),
     "it raises": (Raises, "Softmax", {}, ["raised RuntimeError: not done yet (test_python_api.py, line"]),
     "another layer": (torch.nn.ReLU, "Tanh", {}, ["out", "wrong in"]),
     "a failure beside the known ones": (
-        NoStride, "Conv2d", {"known_failures": {"padding >= 1": "not yet"}, "cases": 60}, ["is wrong when stride > 1"],
+        NoStride, "Conv2d", {"known_failures": {"padding >= 1": "not yet"}, "cases": 60}, ["wrong when stride > 1"],
     ),
 }  # fmt: skip
 
