@@ -157,9 +157,9 @@ def subject_of(layer: Callable[..., Any], like: str | type, args: Mapping[str, s
     spec = find_spec(like if isinstance(like, str) else _torch_name(like)).name
     if not callable(layer) or isinstance(layer, Module | torch.nn.Module):
         raise TypeError(f"{layer!r} is no layer: a class or a function that makes one expected, not an object")
+    factory: Callable[..., Any] = layer
     if isinstance(layer, type) and issubclass(layer, Module):
         return Scratchnet(spec, layer)
-    factory: Callable[..., Any] = layer
     return TorchModule(spec, factory, args, params)
 
 
