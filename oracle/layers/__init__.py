@@ -19,9 +19,11 @@ FAMILIES = (
     "dropout",
     "shape",
     "upsampling",
+    "distance",
     "loss",
     "embedding",
     "recurrent",
+    "attention",
     "optim",
 )
 

@@ -1,5 +1,6 @@
 """The loops of scratchnet.naive that work on images, called as layers: transposed convolution, Unfold and Fold,
-padding, pooling, shuffles, upsampling."""
+padding, pooling, shuffles, upsampling;
+and distances."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from oracle.subjects import Call
 from scratchnet.naive import (
     conv_fold,
     conv_transpose,
+    distance,
     padding,
     pooling,
     pooling_adaptive,
@@ -123,6 +125,28 @@ def _upsample(call: Call) -> Started:
     return out, lambda: {"dx": upsampling.upsample_gradient(dout, x, R, mode, corners)}
 
 
+def _cosine_similarity(call: Call) -> Started:
+    dim, eps = call.settings["dim"], call.settings["eps"]
+    x1, x2 = (np.moveaxis(x, dim, -1) for x in call.inputs.values())
+
+    def gradients() -> Gradients:
+        found = distance.cosine_similarity_gradients(call.upstream["dout"], x1, x2, eps)
+        return {name: np.moveaxis(dx, -1, dim) for name, dx in zip(("dx1", "dx2"), found)}
+
+    return distance.cosine_similarity(x1, x2, eps), gradients
+
+
+def _pairwise_distance(call: Call) -> Started:
+    x1, x2 = call.inputs.values()
+    p, eps, dout = call.settings["p"], call.settings["eps"], call.upstream["dout"]
+    out = distance.pairwise_distance(x1, x2, p, eps)
+
+    def gradients() -> Gradients:
+        return dict(zip(("dx1", "dx2"), distance.pairwise_distance_gradients(dout.reshape(out.shape), x1, x2, p, eps)))
+
+    return out.reshape(dout.shape), gradients
+
+
 def _batched(batched: bool, *arrays: np.ndarray) -> tuple[Any, tuple[np.ndarray, ...]]:
     """(what takes the batch axis off again, the arrays with one)"""
     return (slice(None), arrays) if batched else (0, tuple(array[None] for array in arrays))
@@ -144,5 +168,7 @@ LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
         name: ("upsample, upsample_gradient", _upsample)
         for name in ("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
     },
+    "CosineSimilarity": ("cosine_similarity, cosine_similarity_gradients", _cosine_similarity),
+    "PairwiseDistance": ("pairwise_distance, pairwise_distance_gradients", _pairwise_distance),
     **{f"{kind}Pad{n}d": ("pad, pad_gradient", _pad) for kind in _MODES for n in (1, 2, 3)},
 }

@@ -31,6 +31,7 @@ from scratchnet.nn.container import ModuleDict, ModuleList, Sequential
 from scratchnet.nn.conv import Conv1d, Conv2d, Conv3d
 from scratchnet.nn.conv_fold import Fold, Unfold
 from scratchnet.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from scratchnet.nn.distance import CosineSimilarity, PairwiseDistance
 from scratchnet.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from scratchnet.nn.embedding import Embedding
 from scratchnet.nn.linear import Bilinear, Linear
@@ -131,6 +132,7 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
@@ -185,6 +187,7 @@ __all__ = [
     "MultiMarginLoss",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "PixelShuffle",
     "PixelUnshuffle",
