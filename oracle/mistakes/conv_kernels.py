@@ -1,0 +1,134 @@
+"""Convolution in plain array code, one function for each tensor: the mistakes of oracle.mistakes.conv are edits of it.
+
+    O[n,k,y] = B[k] + sum over c,r of I[n, c, y*S + r*D - P] * W[k,c,r]
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from oracle.subjects import Call
+
+ALL = slice(None)
+
+
+# ---- the kernels. k: kernel, stride, dilation, before, after (padding) per axis; groups as zeros in a full weight
+
+
+def out(x, weight, bias, k):
+    xp = pad(x, k.before, k.after)
+    w = full(weight, k.groups)
+    size = [(h - d * (f - 1) - 1) // s + 1 for h, f, s, d in zip(xp.shape[2:], k.kernel, k.stride, k.dilation)]
+    result = np.zeros((len(x), len(w), *size))
+    for r in np.ndindex(*k.kernel):
+        result += np.einsum("kc,nc...->nk...", w[(ALL, ALL, *r)], xp[place(r, k.stride, k.dilation, size)])
+    return result + each_filter(bias, result)
+
+
+def dx(x, weight, dout, k):
+    w = full(weight, k.groups)
+    dxp = np.zeros_like(pad(x, k.before, k.after))
+    for r in np.ndindex(*k.kernel):
+        dxp[place(r, k.stride, k.dilation, dout.shape[2:])] += np.einsum("kc,nk...->nc...", w[(ALL, ALL, *r)], dout)
+    return dxp[inside(x.shape[2:], k.before)]
+
+
+def dweight(x, weight, dout, k):
+    xp = pad(x, k.before, k.after)
+    dw = np.zeros_like(full(weight, k.groups))
+    for r in np.ndindex(*k.kernel):
+        window = xp[place(r, k.stride, k.dilation, dout.shape[2:])]
+        dw[(ALL, ALL, *r)] += np.einsum("nkp,ncp->kc", flat(dout), flat(window))
+    return own_group(dw, weight, k.groups)
+
+
+def dbias(dout, k):
+    return dout.sum(axis=(0, *range(2, dout.ndim)))
+
+
+# ---- what the kernels are made of
+
+
+def pad(x, before, after):
+    return np.pad(x, ((0, 0), (0, 0), *zip(before, after)))
+
+
+def place(r, stride, dilation, size):
+    """Where kernel position r meets the padded input, for each output position."""
+    return (..., *(slice(a * d, a * d + s * (o - 1) + 1, s) for a, s, d, o in zip(r, stride, dilation, size)))
+
+
+def flat(array):
+    """All positions in one axis."""
+    return array.reshape(*array.shape[:2], int(np.prod(array.shape[2:])))
+
+
+def inside(size, before):
+    return (..., *(slice(p, p + h) for p, h in zip(before, size)))
+
+
+def full(weight, groups):
+    """(K, C/G, *kernel) -> (K, C, *kernel) with zeros where a filter does not see a channel."""
+    K, c = weight.shape[:2]
+    w = np.zeros((K, c * groups, *weight.shape[2:]))
+    for k in range(K):
+        first = k // (K // groups) * c
+        w[k, first : first + c] = weight[k]
+    return w
+
+
+def own_group(dw, weight, groups):
+    K, c = weight.shape[:2]
+    return np.stack([dw[k, k // (K // groups) * c :][:c] for k in range(K)])
+
+
+def each_filter(bias, result):
+    return 0 if bias is None else bias.reshape(-1, *(1,) * (result.ndim - 2))
+
+
+def flip(r, kernel):
+    return tuple(f - 1 - a for a, f in zip(r, kernel))
+
+
+def ones(axes):
+    return (1,) * len(axes)
+
+
+def reach(xp, k, size):
+    """Zeros behind the padded input, so that windows of a too large output still meet something."""
+    need = [d * (f - 1) + s * (o - 1) + 1 for f, s, d, o in zip(k.kernel, k.stride, k.dilation, size)]
+    return np.pad(xp, ((0, 0), (0, 0), *((0, max(0, n - h)) for n, h in zip(need, xp.shape[2:]))))
+
+
+def cut(result, size):
+    """`result` in an array of zeros of another size, as far as both reach."""
+    framed = np.zeros((*result.shape[:2], *size))
+    both: Any = (..., *(slice(0, min(a, b)) for a, b in zip(result.shape[2:], size)))
+    framed[both] = result[both]
+    return framed
+
+
+def prepare(call: Call) -> SimpleNamespace:
+    settings = call.settings
+    axes = call.inputs["x"].ndim - 2
+
+    def each(value: Any) -> tuple[int, ...]:
+        return value if isinstance(value, tuple) else (value,) * axes
+
+    kernel, dilation, padding = each(settings["kernel_size"]), each(settings["dilation"]), settings["padding"]
+    if padding == "same":
+        borders = [d * (f - 1) for f, d in zip(kernel, dilation)]
+        before, after = [b // 2 for b in borders], [b - b // 2 for b in borders]
+    else:
+        before = after = list(each(0 if padding == "valid" else padding))
+    return SimpleNamespace(
+        kernel=kernel,
+        stride=each(settings["stride"]),
+        dilation=dilation,
+        before=before,
+        after=after,
+        groups=settings["groups"],
+    )
