@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 from oracle.accuracy import settle
 from oracle.cases import Case
@@ -73,6 +74,14 @@ def computes_nothing(judgement: Judgement) -> bool:
     """Whether it is a template that only turned out to be one when it ran."""
     tensors = [tensor for result in judgement.results for tensor in result.tensors.values()]
     return bool(tensors) and all(tensor.status == "missing" for tensor in tensors)
+
+
+def check_or_say_why(target: str, *settings: Any) -> Json:
+    """`check`, for one target of several: one that cannot be opened is unjudged, with the reason."""
+    try:
+        return check(target, *settings)
+    except ValueError as error:
+        return file_report(target, "auto", "none", 0.0, version("torch"), [], [str(error)])
 
 
 def takes(subject: Subject, setting: Setting) -> bool:

@@ -7,12 +7,9 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
-
-if TYPE_CHECKING:
-    from oracle.cases import Case
 
 RIGHT, WRONG, USAGE, UNJUDGED = 0, 1, 2, 3
 MOST_CASES = 1_000_000
@@ -88,7 +85,9 @@ def check(
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="other values for the same settings")] = 0,
     timeout: Annotated[float, typer.Option(min=0.01, help="seconds for one case")] = 10.0,
     budget: Annotated[float, typer.Option(min=0.1, help="seconds for all of a target")] = 300.0,
+    jobs: Annotated[int, typer.Option("-j", min=1, help="how many targets are judged at once")] = 1,
     json_: Annotated[str | None, typer.Option("--json", help="write the report as JSON to this file, or - ")] = None,
+    csv: Annotated[str | None, typer.Option(help="write a row for each target and layer to this file, or -")] = None,
     repro: Annotated[str | None, typer.Option(help="write the smallest failing case as a script to this file")] = None,
 ) -> None:
     """Judge every layer that TARGET offers against torch.nn.
@@ -103,7 +102,7 @@ def check(
         fail(f"--dtype {dtype}: one of {', '.join(DTYPES)} expected")
     if "" in target:
         fail("an empty TARGET: a .py file, a folder or the name of a module expected")
-    for path in (json_, repro):
+    for path in (json_, csv, repro):
         if path is not None and path != "-":
             _can_be_written(Path(path))
     try:
@@ -111,20 +110,21 @@ def check(
     except CaseError as error:
         fail(str(error))
     try:
-        quiet = json_ == "-"
-        reports = _check_all(target, spec or [], convention, cases, replayed, dtype, seed, timeout, budget, quiet)
+        settings = (spec or [], convention, cases, replayed, dtype, seed, timeout, budget)
+        reports = _check_all(target, settings, jobs, quiet="-" in (json_, csv))
     except ValueError as error:  # a TargetError, or an unknown layer
         fail(str(error))
     if json_ is not None:
-        text = json.dumps(reports[0] if len(reports) == 1 else {"version": 1, "targets": reports}, indent=1)
-        if json_ == "-":
-            print(text)
-        else:
-            _write(Path(json_), text)
+        data = reports[0] if len(reports) == 1 else {"version": 1, "targets": reports}
+        _write(json_, json.dumps(data, indent=1) + "\n")
+    if csv is not None:
+        from oracle.reports.table import as_csv
+
+        _write(csv, as_csv(reports))
     if repro is not None:
         scripts = [one["repro"] for report in reports for one in report["specs"] if one["repro"]]
         if scripts:
-            _write(Path(repro), scripts[0])
+            _write(repro, scripts[0])
         else:
             said = "nothing to write to --repro: no layer failed with a case that a script can show"
             print(f"oracle: {said}", file=sys.stderr)
@@ -132,17 +132,15 @@ def check(
     raise SystemExit(WRONG if "wrong" in verdicts else UNJUDGED if "unjudged" in verdicts else RIGHT)
 
 
-def _check_all(
-    targets: list[str], specs: list[str], convention: str, cases: str, case: Case | None, dtype: str | None, seed: int,
-    timeout: float, budget: float, quiet: bool,
-) -> list[dict[str, Any]]:  # fmt: skip
+def _check_all(targets: list[str], settings: tuple[Any, ...], jobs: int, quiet: bool) -> list[dict[str, Any]]:
+    """The reports in the order of the targets. Of several targets one that cannot be opened is unjudged, and the others
+    are judged all the same."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    from oracle.checking import check
+    from oracle.checking import check, check_or_say_why
     from oracle.reports.terminal import print_report
 
-    reports = []
     columns = TextColumn("{task.description}", markup=False), BarColumn()
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -151,8 +149,20 @@ def _check_all(
         def begins(name: str, layer: str, count: int) -> None:
             bar.update(task, description=f"{name}: {layer}, {count} cases")
 
-        for one in targets:
-            reports.append(check(one, specs, convention, cases, case, dtype, seed, timeout, budget, begins))
+        if len(targets) == 1:
+            reports = [check(targets[0], *settings, begins)]
+        elif jobs == 1:
+            reports = [check_or_say_why(one, *settings, begins) for one in targets]
+        else:
+            from concurrent.futures import ProcessPoolExecutor
+            from multiprocessing import get_context
+
+            bar.update(task, description=f"{len(targets)} targets, {jobs} at once", total=len(targets))
+            with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+                running = [pool.submit(check_or_say_why, one, *settings) for one in targets]
+                for one in running:
+                    one.add_done_callback(lambda _: bar.advance(task))
+                reports = [one.result() for one in running]
     if not quiet:
         for report in reports:
             print_report(report, Console(highlight=False))
@@ -167,9 +177,13 @@ def _can_be_written(path: Path) -> None:
         fail(f"{path} cannot be written: there is no folder {path.parent}")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: str, text: str) -> None:
+    """To a file, or to stdout where `path` is "-"."""
+    if path == "-":
+        print(text, end="")
+        return
     try:
-        path.write_text(text)
+        Path(path).write_text(text)
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}")
 
