@@ -10,6 +10,9 @@ from scratchnet.checks import check_dtype, check_shape, per_axis
 from scratchnet.nn import init
 from scratchnet.nn.module import Module, Parameter
 from scratchnet.ops.conv import conv_backward, conv_forward
+from scratchnet.ops.padding import index_pad_backward, index_pad_forward, reflected, replicated, wrapped
+
+_BORDERS = {"reflect": reflected, "replicate": replicated, "circular": wrapped}
 
 
 class _Conv(Module):
@@ -25,6 +28,7 @@ class _Conv(Module):
         dilation: int | tuple[int, ...] = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         *,
         dtype: Any = np.float32,
         rng: np.random.Generator | None = None,
@@ -39,7 +43,9 @@ class _Conv(Module):
         self.kernel_size = per_axis(kernel_size, self.ndim, "kernel_size", 1)
         self.stride = per_axis(stride, self.ndim, "stride", 1)
         self.dilation = per_axis(dilation, self.ndim, "dilation", 1)
-        self.padding = padding
+        self.padding, self.padding_mode = padding, padding_mode
+        if padding_mode not in ("zeros", *_BORDERS):
+            raise ValueError(f"padding_mode={padding_mode!r}: one of zeros, {', '.join(_BORDERS)} expected")
         self._widths = self._padding_widths(padding)
         self.weight = Parameter(np.empty((out_channels, in_channels // groups, *self.kernel_size), dtype))
         self.bias = Parameter(np.empty(out_channels, dtype)) if bias else None
@@ -65,19 +71,23 @@ class _Conv(Module):
         check_dtype(self, x=x, weight=self.weight)
         check_shape(self, "x", x, ("N", self.in_channels, *("D", "H", "W")[3 - self.ndim :]))
         bias = None if self.bias is None else self.bias.data
-        out, cache = conv_forward(x, self.weight.data, bias, self.stride, self._widths, self.dilation, self.groups)
-        self.keep((cache, out.shape))
+        border, widths = None, self._widths
+        if self.padding_mode != "zeros":  # the border is made of x, and nothing is left to pad
+            x, border = index_pad_forward(x, widths, _BORDERS[self.padding_mode])
+            widths = [(0, 0)] * self.ndim
+        out, cache = conv_forward(x, self.weight.data, bias, self.stride, widths, self.dilation, self.groups)
+        self.keep((cache, border, out.shape))
         return out
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
-        cache, shape = self.kept()
+        cache, border, shape = self.kept()
         check_dtype(self, dout=dout, weight=self.weight)
         check_shape(self, "dout", dout, shape)
         dx, dw, db = conv_backward(dout, cache)
         self.weight.add_grad(dw)
         if self.bias is not None:
             self.bias.add_grad(db)
-        return dx
+        return dx if border is None else index_pad_backward(dx, border)
 
     def extra_repr(self) -> str:
         return (
@@ -98,6 +108,8 @@ class Conv2d(_Conv):
     torch.nn.Conv2d; x (N, in_channels, H, W) -> (N, out_channels, H2, W2) with
     H2 = floor((H + 2P - D*(F - 1) - 1) / S) + 1, weight (out_channels, in_channels/groups, F, F), bias (out_channels,).
     kernel_size, stride, padding and dilation take one integer or one per axis; padding also "same" and "valid".
+    padding_mode: what the padding holds, "zeros", or values of the input as in ReflectionPad2d ("reflect"),
+    ReplicationPad2d ("replicate") and CircularPad2d ("circular").
     Gradients: dweight is the convolution of x with dout, dx the full convolution of dout with the kernel rotated by
     180 degrees.
     Raises ValueError for a wrong shape, groups that do not divide the channels, or an output size of 0; TypeError for
