@@ -24,6 +24,7 @@ from oracle.layers.spec import (
     UPSTREAM_OF_A_LOSS,
     Choice,
     Draw,
+    Flags,
     Integers,
     LayerSpec,
     Places,
@@ -279,6 +280,8 @@ def _drawn(raw: np.ndarray, draw: Draw, dtype: np.dtype) -> np.ndarray:
             return whole if index else (whole * scale).astype(dtype)
         case Choice(values, index):
             return np.array(values, np.int64 if index else dtype)[raw % np.uint64(len(values))]
+        case Flags(of):
+            return raw % np.uint64(of) == 0
         case Uniform(lo, hi):
             bits = PRECISION[dtype.name]
             unit = (raw >> np.uint64(64 - bits)).astype(np.float64) * 2.0**-bits

@@ -11,6 +11,7 @@ rounds by 8u F as the elementwise functions do: F = 1 for tanh, F = s for a sigm
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from oracle.bounds import gamma

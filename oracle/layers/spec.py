@@ -53,6 +53,13 @@ class Integers:
 
 
 @dataclass(frozen=True)
+class Flags:
+    """True for one in `of`, about, else False."""
+
+    of: int = 2
+
+
+@dataclass(frozen=True)
 class Choice:
     """One of a few values. `index` makes them int64 (labels)."""
 
@@ -68,7 +75,7 @@ class Places:
     axes: int
 
 
-Draw = Uniform | Integers | Choice | Places
+Draw = Uniform | Integers | Choice | Places | Flags
 
 UPSTREAM_OF_A_LOSS = Choice((2.0, -4.0, 0.5))  # never 1, which would hide a forgotten upstream gradient
 

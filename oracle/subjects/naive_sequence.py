@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracle.subjects import Call
-from scratchnet.naive import dropout, embedding, recurrent
+from scratchnet.naive import attention, dropout, embedding, linear, recurrent
 
 Gradients = dict[str, Any]
 Started = tuple[Any, Callable[[], Gradients]]
@@ -121,8 +121,101 @@ def _recurrent(call: Call) -> Started:
     return out, gradients
 
 
+def _attention(call: Call) -> Started:
+    """Three projections, the heads one by one, and the projection of their outputs side by side."""
+    inputs, w, settings, buffers = call.inputs, call.parameters, call.settings, call.buffers
+    batched, heads, E = inputs["query"].ndim == 3, settings["num_heads"], settings["embed_dim"]
+    swapped, d = settings["batch_first"] and batched, E // heads
+    names = ("query", "key", "value")
+
+    def rows(array: np.ndarray) -> np.ndarray:
+        """(N, steps, features)"""
+        return array if swapped else np.swapaxes(array, 0, 1) if batched else array[None]
+
+    def back(array: np.ndarray) -> np.ndarray:
+        return array if swapped else np.swapaxes(array, 0, 1) if batched else array[0]
+
+    X = [rows(inputs[name]) for name in names]
+    N, L, S, dtype = *X[0].shape[:2], X[1].shape[1], X[0].dtype
+    packed = "in_proj_weight" in w
+    W = np.split(w["in_proj_weight"], 3) if packed else [w[f"{letter}_proj_weight"] for letter in "qkv"]
+    B = np.split(w["in_proj_bias"], 3) if "in_proj_bias" in w else [None] * 3
+    projected = [linear.linear(x, weight, bias) for x, weight, bias in zip(X, W, B)]
+    learned = [None, w.get("bias_k"), w.get("bias_v")]
+    for k in (1, 2):
+        more = [one for one in learned[k : k + 1] if one is not None]
+        more += [np.zeros((1, 1, E), dtype)] if settings["add_zero_attn"] else []
+        projected[k] = np.concatenate([projected[k], *(np.repeat(one, N, 0) for one in more)], axis=1)
+    keys = projected[1].shape[1]
+    M, D = np.zeros((N, heads, L, keys), dtype), np.ones((N, heads, L, keys), dtype)
+    if "attn_mask" in inputs:
+        mask = _added(inputs["attn_mask"], dtype)
+        M[..., :S] += mask if mask.ndim == 2 else mask.reshape(N, heads, L, S)
+    if "key_padding_mask" in inputs:
+        M[..., :S] += _added(inputs["key_padding_mask"], dtype).reshape(N, 1, 1, S)
+    if "mask" in buffers and call.training:
+        D = dropout.dropout(D, buffers["mask"].reshape(D.shape), settings["dropout"])
+    Q, K, V = (array.reshape(N, -1, heads, d) for array in projected)
+    P, O = np.zeros_like(M), np.zeros((N, L, heads, d), dtype)
+    for n, h in np.ndindex(N, heads):
+        P[n, h] = attention.attention_weights(Q[n, :, h], K[n, :, h], M[n, h], not settings["need_weights"])
+        O[n, :, h] = attention.attention(P[n, h], V[n, :, h], D[n, h])
+    context = O.reshape(N, L, E)
+    out = {"out": back(linear.linear(context, w["out_proj.weight"], w.get("out_proj.bias")))}
+    averaged = settings["average_attn_weights"]
+    if settings["need_weights"]:
+        weights = (P * D).sum(axis=1) / heads if averaged else P * D
+        out["weights"] = weights if batched else weights[0]
+    if "mask" in buffers:
+        out["mask"] = buffers["mask"] if call.training else np.ones_like(buffers["mask"])
+
+    def gradients() -> Gradients:
+        found: Gradients = {}
+        dO, found["dout_proj.weight"], found["dout_proj.bias"] = linear.linear_gradients(
+            rows(call.upstream["dout"]), context, w["out_proj.weight"]
+        )
+        dO = dO.reshape(O.shape)
+        dW = np.zeros_like(P)
+        if settings["need_weights"]:
+            given = call.upstream["dweights"] if batched else call.upstream["dweights"][None]
+            dW += given[:, None] / heads if averaged else given
+        dheads, dM = (np.zeros_like(Q), np.zeros_like(K), np.zeros_like(V)), np.zeros_like(P)
+        for n, h in np.ndindex(N, heads):
+            letters = (P[n, h], Q[n, :, h], K[n, :, h], V[n, :, h], D[n, h])
+            of_head = attention.attention_gradients(dO[n, :, h], dW[n, h], *letters)
+            for total, part in zip(dheads, of_head):
+                total[n, :, h] = part
+            dM[n, h] = of_head[3]
+        dw, db = [], []
+        for k, name in enumerate(names):
+            dhead = dheads[k].reshape(N, -1, E)
+            if learned[k] is not None:
+                found["dbias_" + "qkv"[k]] = dhead[:, S].sum(axis=0).reshape(1, 1, E)
+            dx, of_weight, of_bias = linear.linear_gradients(dhead[:, : X[k].shape[1]], X[k], W[k])
+            found[f"d{name}"], found["d" + "qkv"[k] + "_proj_weight"] = back(dx), of_weight
+            dw.append(of_weight)
+            db.append(of_bias)
+        found |= {"din_proj_weight": np.concatenate(dw) if packed else None, "din_proj_bias": np.concatenate(db)}
+        dM = dM[..., :S]
+        if "attn_mask" in inputs:
+            shape = inputs["attn_mask"].shape
+            found["dattn_mask"] = dM.sum(axis=(0, 1)) if len(shape) == 2 else dM.reshape(shape)
+        if "key_padding_mask" in inputs:
+            found["dkey_padding_mask"] = dM.sum(axis=(1, 2)).reshape(inputs["key_padding_mask"].shape)
+        floats = {name for name, array in {**inputs, **w}.items() if array.dtype != bool}
+        return {name: gradient for name, gradient in found.items() if name[1:] in floats}
+
+    return out, gradients
+
+
+def _added(mask: np.ndarray, dtype: Any) -> np.ndarray:
+    """-inf where a boolean mask hides a key."""
+    return np.where(mask, -np.inf, 0).astype(dtype) if mask.dtype == bool else mask
+
+
 LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
     "Embedding": ("embedding, embedding_gradient", _embedding),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), ("recurrence, recurrence_gradients", _recurrent)),
     **dict.fromkeys(("RNNCell", "GRUCell", "LSTMCell"), ("recurrence, recurrence_gradients", _cell)),
+    "MultiheadAttention": ("attention_weights, attention, attention_gradients", _attention),
 }

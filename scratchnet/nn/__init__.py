@@ -27,6 +27,7 @@ from scratchnet.nn.activation_smooth import (
     Tanh,
     Tanhshrink,
 )
+from scratchnet.nn.attention import MultiheadAttention
 from scratchnet.nn.container import ModuleDict, ModuleList, Sequential
 from scratchnet.nn.conv import Conv1d, Conv2d, Conv3d
 from scratchnet.nn.conv_fold import Fold, Unfold
@@ -185,6 +186,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
