@@ -76,6 +76,9 @@ def speed(runs: list[Run], network: str) -> Any:
         last = min(run[key][1] for run in runs)
         axes[1, column].set_xscale("symlog", linthresh=last)
         axes[1, column].set_xlim(left=0)
+        axes[1, column].set_xticks(
+            [0, *(10.0**k for k in range(-2, 5) if last <= 10.0**k <= max(run[key][-1] for run in runs))]
+        )
         axes[1, column].set_xlabel(label)
     axes[0, 0].set_yscale("log")
     axes[0, 0].set_ylabel("training loss")
