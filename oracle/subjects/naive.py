@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from oracle.subjects import Answer, Call, naive_activation, naive_normalization, naive_optim, naive_sequence, naive_spatial
+from oracle.subjects import (
+    Answer,
+    Call,
+    naive_activation,
+    naive_loss,
+    naive_normalization,
+    naive_optim,
+    naive_sequence,
+    naive_spatial,
+)
 from oracle.subjects.attempt import attempt
 from scratchnet.naive import conv, dropout, linear, pooling
 
@@ -80,6 +89,7 @@ LOOPS: dict[str, tuple[str, Callable[[Call], tuple[Any, Callable[[], Gradients]]
     **{f"MaxPool{n}d": ("max_pool, max_pool_gradient", _max_pool) for n in (1, 2, 3)},
     **{f"AvgPool{n}d": ("avg_pool, avg_pool_gradient", _avg_pool) for n in (1, 2, 3)},
     **naive_activation.LOOPS,
+    **naive_loss.LOOPS,
     **naive_normalization.LOOPS,
     **naive_optim.LOOPS,
     **naive_sequence.LOOPS,

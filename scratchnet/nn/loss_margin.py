@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from scratchnet.checks import check_dtype
+from scratchnet.nn.distance import PairwiseDistance
 from scratchnet.nn.loss import Reduced, _Loss, check_class_numbers, check_same_shape
 from scratchnet.nn.loss_likelihood import check_weight
 from scratchnet.nn.module import Module
-from scratchnet.ops.distance import pairwise_distance, pairwise_distance_gradients
 from scratchnet.ops.loss import reduce, share
 
 
@@ -186,7 +186,7 @@ class TripletMarginWithDistanceLoss(_Loss):
     """L = max(0, d(a, p) - d(a, n) + margin) with a distance d of one's own.   torch.nn.TripletMarginWithDistanceLoss
 
     anchor, positive, negative (..., D); distance_function: a Module of two inputs that gives one distance for each pair
-    of rows, None: the Euclidean distance, |a - p + 1e-6|. swap=True takes the smaller of d(a, n) and d(p, n).
+    of rows, None: PairwiseDistance(), the Euclidean one. swap=True takes the smaller of d(a, n) and d(p, n).
     reduction "mean" (over the samples), "sum" or "none".
     Gradients: those of d(a, p) less those of d(a, n), by the backward of the distance.
     Raises ValueError for margin <= 0 and different shapes, TypeError for different dtypes and a distance_function that
@@ -209,7 +209,7 @@ class TripletMarginWithDistanceLoss(_Loss):
                 f"TripletMarginWithDistanceLoss: distance_function is a {type(distance_function).__name__}, a Module "
                 "of two inputs expected: its backward is needed"
             )
-        self.distance_function = _Euclidean() if distance_function is None else distance_function
+        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
         self.margin, self.swap = float(margin), bool(swap)
 
     def forward(self, anchor: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
@@ -234,18 +234,6 @@ class TripletMarginWithDistanceLoss(_Loss):
 
     def extra_repr(self) -> str:
         return f"margin={self.margin}, swap={self.swap}, reduction={self.reduction!r}"
-
-
-class _Euclidean(Module):
-    """|x1 - x2 + 1e-6| over the last axis"""
-
-    def forward(self, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
-        self.keep((x1, x2))
-        return pairwise_distance(x1, x2, 2, 1e-6)
-
-    def backward(self, dout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x1, x2 = self.kept()
-        return pairwise_distance_gradients(dout, x1, x2, 2, 1e-6)
 
 
 def check_rows(owner: object, x: np.ndarray) -> None:

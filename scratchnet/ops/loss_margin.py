@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.ops.activation_smooth import sigmoid
-from scratchnet.ops.distance import pairwise_distance, pairwise_distance_gradients
+from scratchnet.ops.distance import pairwise_distance_backward, pairwise_distance_forward
 
 
 def multi_margin(
@@ -158,9 +158,10 @@ def triplet_margin(
 
     swap takes the smaller of |a - n| and |p - n|. The distances are norms over the last axis.
     """
-    near, far = pairwise_distance(a, p, norm, eps), pairwise_distance(a, n, norm, eps)
+    near, _ = pairwise_distance_forward(a, p, norm, eps)
+    far, _ = pairwise_distance_forward(a, n, norm, eps)
     if swap:
-        far = np.minimum(far, pairwise_distance(p, n, norm, eps))
+        far = np.minimum(far, pairwise_distance_forward(p, n, norm, eps)[0])
     return np.maximum(near - far + margin, 0)
 
 
@@ -169,16 +170,17 @@ def triplet_margin_gradients(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """the gradient of |a - p| less that of |a - n| (with swap of the smaller one, half of each where they are equal),
     where the maximum is not the 0"""
-    near, other = pairwise_distance(a, p, norm, eps), pairwise_distance(a, n, norm, eps)
-    cross = pairwise_distance(p, n, norm, eps) if swap else np.full_like(other, np.inf)
-    d = np.where(near - np.minimum(other, cross) + margin >= 0, share, 0)
-    first = np.where(other < cross, 1, np.where(other == cross, 0.5, 0))  # the part of |a - n|
-    da, dp = pairwise_distance_gradients(d, a, p, norm, eps)
-    da_far, dn = pairwise_distance_gradients(-d * first, a, n, norm, eps)
+    near, of_near = pairwise_distance_forward(a, p, norm, eps)
+    far, of_far = pairwise_distance_forward(a, n, norm, eps)
+    cross, of_cross = pairwise_distance_forward(p, n, norm, eps) if swap else (np.full_like(far, np.inf), None)
+    d = np.where(near - np.minimum(far, cross) + margin >= 0, share, 0)
+    first = np.where(far == cross, 0.5, far < cross).astype(far.dtype)  # the part of |a - n|
+    da, dp = pairwise_distance_backward(d, of_near)
+    da_far, dn = pairwise_distance_backward(-d * first, of_far)
     if not swap:
         return da + da_far, dp, dn
-    dp_far, dn_far = pairwise_distance_gradients(-d * (1 - first), p, n, norm, eps)
-    return da + da_far, dp + dp_far, dn + dn_far
+    dp_cross, dn_cross = pairwise_distance_backward(-d * (1 - first), of_cross)
+    return da + da_far, dp + dp_cross, dn + dn_cross
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
