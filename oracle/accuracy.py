@@ -115,6 +115,7 @@ def _inside(result: CaseResult, tensor: str, precision: Precision) -> TensorResu
     """The result as lower-precision, where it lies within the bound of that precision; None where it does not.
 
     The inputs were rounded as well: each operand of a product brings u of its own, so the bound is taken for both.
+    Whole numbers below 1/u are exact in the lower precision too: who is off there does something else.
     """
     values = _values(result, tensor)
     if values is None or result.call is None or precision.u <= 2.0**-result.case.bits:
@@ -122,7 +123,11 @@ def _inside(result: CaseResult, tensor: str, precision: Precision) -> TensorResu
     case, call = result.case, in_float64(result.call)
     assert result.expected is not None
     bounds = case.spec.bound.of_one(case, call, result.expected.tensors, run_twin, precision.u, precision.tiny)
-    rounded_inputs = 2 * precision.u * _absolute_size(result, tensor)
+    sizes = _absolute_size(result, tensor)
+    wrong = result.tensors[tensor].wrong
+    if case.exact and wrong is not None and (wrong & (sizes < 1 / precision.u)).any():
+        return None
+    rounded_inputs = 2 * precision.u * sizes
     outcome = compare(*values, bounds[tensor] + rounded_inputs + result.expected.bounds[tensor])
     return None if outcome.failed else replace(outcome, accuracy="lower-precision", worst=0.0)
 

@@ -138,6 +138,20 @@ def test_another_eps_is_wrong_however_small():
     assert judgement.verdict == "wrong" and "wrong" in found["out"] and "lower-precision" not in found["out"]
 
 
+def scaled(factor):
+    def by_a_constant(call, tensors):
+        return {name: array * factor for name, array in tensors.items()}
+
+    return by_a_constant
+
+
+@pytest.mark.parametrize("spec", ["ReLU", "ZeroPad2d", "MaxPool2d", "Conv2d", "Linear", "Sigmoid"])
+@pytest.mark.parametrize("factor", [1.001, 1 + 1e-5, 1 + 1e-8, 1 - 2.0**-9])
+def test_a_factor_near_1_is_no_precision(spec, factor):
+    _, judgement = accuracies(Changed(spec, scaled(factor)))
+    assert judgement.verdict == "wrong"
+
+
 def test_one_element_off_by_a_float32_rounding_is_wrong():
     def nudged(call, tensors):
         out = tensors["out"].copy()
