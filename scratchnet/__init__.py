@@ -2,5 +2,6 @@
 
 from scratchnet import nn, optim
 from scratchnet.nn.module import no_grad
+from scratchnet.serialization import load, save
 
-__all__ = ["nn", "no_grad", "optim"]
+__all__ = ["load", "nn", "no_grad", "optim", "save"]

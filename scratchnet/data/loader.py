@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ class DataLoader:
 
     Each iteration is one epoch: every sample comes once and none twice. `shuffle` draws a new order for every epoch
     from `rng`. The last batch is smaller where batch_size does not divide N; `drop_last` leaves it out.
-    `len()` is the number of batches. Batches are copies, in the arrays' own dtype.
+    `len()` is the number of batches. Batches are copies, in the arrays' own dtype. `transform` changes the first array
+    of each batch: augmentation, see augmentation.py.
     Raises ValueError for arrays of different lengths, no arrays, or batch_size below 1.
     Source: course note, section 5.
     """
@@ -27,6 +28,7 @@ class DataLoader:
         shuffle: bool = False,
         drop_last: bool = False,
         *,
+        transform: Callable[[np.ndarray], np.ndarray] | None = None,
         rng: np.random.Generator | None = None,
     ):
         if isinstance(dataset, np.ndarray):
@@ -38,6 +40,7 @@ class DataLoader:
             raise ValueError(f"DataLoader: batch_size={batch_size}: at least 1 expected")
         self.dataset = tuple(np.asarray(array) for array in dataset)
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
+        self.transform = transform
         self.rng = rng or np.random.default_rng()
 
     def __len__(self) -> int:
@@ -49,4 +52,5 @@ class DataLoader:
         order = self.rng.permutation(n) if self.shuffle else np.arange(n)
         for i in range(len(self)):
             batch = order[i * self.batch_size : (i + 1) * self.batch_size]
-            yield tuple(array[batch] for array in self.dataset)
+            first, *others = (array[batch] for array in self.dataset)
+            yield (first if self.transform is None else self.transform(first), *others)

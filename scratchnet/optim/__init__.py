@@ -7,6 +7,7 @@ from scratchnet.optim.adam import Adam, AdamW
 from scratchnet.optim.adamax import Adamax
 from scratchnet.optim.asgd import ASGD
 from scratchnet.optim.clip import clip_grad_norm_, clip_grad_value_
+from scratchnet.optim.groups import weight_decay_groups
 from scratchnet.optim.muon import Muon
 from scratchnet.optim.nadam import NAdam
 from scratchnet.optim.optimizer import Optimizer
@@ -32,4 +33,5 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "lr_scheduler",
+    "weight_decay_groups",
 ]

@@ -1,0 +1,112 @@
+"""python -m scratchnet train: what it prints, its files, and that Ctrl-C and --resume lose nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import scratchnet
+from scratchnet.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("train", "--model", "mlp", "--data", "digits", "--batch-size", "32")
+
+
+def run(*args):
+    return CliRunner().invoke(app, [*SMALL, *map(str, args)])
+
+
+def weights(*args, path):
+    done = run(*args, "--save", path)
+    assert done.exit_code == 0, done.output
+    return scratchnet.load(path)
+
+
+def test_it_trains_and_shows_accuracy_and_confusions(tmp_path):
+    done = run("--epochs", 8, "--figure", tmp_path / "run.png", "--save", tmp_path / "net.npz")
+    assert done.exit_code == 0
+    accuracy = float(done.stdout.split("test accuracy ")[1].split(" %")[0])
+    assert accuracy > 90 and "of 359 samples after 8 epochs" in done.stdout and "predicted as" in done.stdout
+    assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
+    assert scratchnet.load(tmp_path / "net.npz")["layers.1.weight"].shape == (100, 64)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path):
+    first, same, other = (weights("--epochs", 1, "--seed", s, path=tmp_path / f"{k}.npz") for k, s in enumerate("112"))
+    assert all(np.array_equal(first[name], same[name]) for name in first)
+    assert not any(np.array_equal(first[name], other[name]) for name in first)
+
+
+OPTIONS = {
+    "adam": ("--optimizer", "adam", "--weight-decay", "0.001", "--dtype", "float64"),
+    "plateau": ("--schedule", "plateau", "--clip-norm", "1"),
+    "everything": ("--schedule", "cosine", "--crop", "1", "--flip", "--patience", "2"),
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_resumed_is_never_stopped(tmp_path, options):
+    whole = weights(*options, "--epochs", 3, path=tmp_path / "whole.npz")
+    kept = ("--checkpoint", tmp_path / "kept.npz", "--resume")
+    with pytest.MonkeyPatch.context() as patch:  # Ctrl-C in the second epoch
+        calls, real = [], scratchnet.training.fit.__globals__["forward_backward"]
+
+        def interrupted(*args):
+            calls.append(1)
+            if len(calls) == 60:
+                raise KeyboardInterrupt
+            return real(*args)
+
+        patch.setitem(scratchnet.training.fit.__globals__, "forward_backward", interrupted)
+        done = run(*options, "--epochs", 3, *kept)
+    assert done.exit_code == 130 and "goes on" in done.stderr
+    resumed = weights(*options, "--epochs", 3, *kept, path=tmp_path / "resumed.npz")
+    assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_real_ctrl_c_leaves_a_whole_checkpoint(tmp_path):
+    path = tmp_path / "kept.npz"
+    command = [sys.executable, "-m", "scratchnet", *SMALL, "--epochs", "100000", "--checkpoint", path]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline and process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "stopped; --resume --checkpoint" in err and "Traceback" not in err
+    assert scratchnet.load(path)["history"]["epochs"][0] == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.npz"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--model", "lenet"), "one of mlp, lenet5, lenet5-tanh"),
+        (("--data", "cifar"), "one of mnist5k, digits expected"),
+        (("--dtype", "float16"), "one of float32, float64 expected"),
+        (("--resume",), "it needs --checkpoint FILE"),
+    ],
+)
+def test_wrong_usage_says_what_is_expected(args, said):
+    done = run(*args)
+    assert done.exit_code == 2 and said in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_training_that_diverges_says_so():
+    done = run("--lr", "1e30", "--epochs", 2)
+    assert done.exit_code == 1 and "training diverged" in done.stderr
+
+
+def test_a_network_that_does_not_fit_the_images_says_so():
+    done = CliRunner().invoke(app, ["train", "--model", "lenet5", "--data", "digits", "--epochs", "1"])
+    assert done.exit_code == 1 and "the window of 5" in done.stderr and "use a larger input" in done.stderr
