@@ -78,7 +78,7 @@ def copy_with_strides(array: np.ndarray) -> np.ndarray:
     """A copy that can be written to, laid out as the original: strided where it was, contiguous where it was."""
     array = np.asarray(array)  # one number alone may have come as a NumPy scalar
     if array.flags.c_contiguous or array.base is None:
-        return array.copy()
+        return array.copy(order="K")
     if 0 in array.strides:  # expanded: one value in memory stands for many elements; stays read-only, as in NumPy
         once = tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)
         return np.broadcast_to(array[once].copy(), array.shape)

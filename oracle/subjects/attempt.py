@@ -42,6 +42,8 @@ def attempt(
                     answer.tensors[name], note = as_array(name, value)
                     answer.notes += (note,) if note else ()
         except BaseException as error:  # SystemExit too: sys.exit() of the code under test is its answer
+            if locate is None and isinstance(error, KeyboardInterrupt):
+                raise  # in this process it is the user's
             answer.failures[phase] = failure(error, locate or _outside)
             break
         if phase == "forward" and after_forward is not None:

@@ -67,9 +67,8 @@ class Module:
     call's gradient first, which is the order in which back-propagation comes by.
     """
 
-    training = True
-
     def __init__(self) -> None:
+        self.training = True
         self._kept: list[Any] = []
         self._buffers: list[str] = []
 
