@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from oracle.subjects import Call
-from scratchnet.naive import loss
+from scratchnet.naive import loss, loss_ctc
 
 Gradients = dict[str, Any]
 Started = tuple[Any, Callable[[], Gradients]]  # out, and what gives the gradients
@@ -45,6 +46,36 @@ def _of_two(forward: Callable[..., np.ndarray], gradient: Callable[..., tuple]) 
     return start
 
 
+def _ctc(call: Call) -> Started:
+    """Each sequence by itself, and the reduction."""
+    settings, dout = call.settings, call.upstream["dout"]
+    x = call.inputs["x"] if call.inputs["x"].ndim == 3 else call.inputs["x"][:, None]
+    N, reduction = x.shape[1], settings["reduction"]
+    target = call.inputs["target"].reshape(N, -1)
+    frames, lengths = (call.inputs[name].reshape(N) for name in ("input_lengths", "target_lengths"))
+    given = [
+        ([[*row] for row in x[: frames[n], n]], [int(c) for c in target[n, : lengths[n]]], settings["blank"])
+        for n in range(N)
+    ]
+    each = [loss_ctc.ctc(*sequence) for sequence in given]
+    zero = [bool(settings["zero_infinity"]) and math.isinf(L) for L in each]
+    divisor = [max(lengths[n], 1) * N if reduction == "mean" else 1 for n in range(N)]
+    L = np.array([0 * x[0, 0, 0] if zero[n] else each[n] / divisor[n] for n in range(N)], x.dtype)
+    out = L.reshape(call.upstream["dout"].shape) if reduction == "none" else L.sum()
+
+    def gradients() -> Gradients:
+        dx = np.zeros_like(x)
+        upstream = np.broadcast_to(dout.reshape(-1), N)
+        for n in range(N):
+            slopes = [[0]] if zero[n] else loss_ctc.ctc_slopes(*given[n])
+            for t in range(frames[n]):
+                for c in range(x.shape[2]):
+                    dx[t, n, c] = 0 if zero[n] else upstream[n] / divisor[n] * slopes[t][c]
+        return {"dx": dx.reshape(call.inputs["x"].shape)}
+
+    return out, gradients
+
+
 def _with_weights(call: Call, out: np.ndarray) -> dict[str, Any]:
     return {"out": out, **call.buffers}
 
@@ -61,5 +92,6 @@ LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
         "cross_entropy, cross_entropy_gradient",
         _of_two(loss.cross_entropy, loss.cross_entropy_gradient),
     ),
+    "CTCLoss": ("ctc, ctc_slopes", _ctc),
     "NLLLoss": ("nll, nll_gradient", _of_two(loss.nll, loss.nll_gradient)),
 }

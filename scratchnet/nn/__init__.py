@@ -37,6 +37,7 @@ from scratchnet.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, D
 from scratchnet.nn.embedding import Embedding
 from scratchnet.nn.linear import Bilinear, Linear
 from scratchnet.nn.loss import CrossEntropyLoss, HalfSquaredError, MSELoss, NLLLoss
+from scratchnet.nn.loss_ctc import CTCLoss
 from scratchnet.nn.loss_distance import HuberLoss, L1Loss, SmoothL1Loss
 from scratchnet.nn.loss_likelihood import BCELoss, BCEWithLogitsLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from scratchnet.nn.loss_margin import (
@@ -132,6 +133,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CTCLoss",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
