@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -96,6 +97,36 @@ def _prelu_grid() -> Iterator[Setting]:
             yield Setting({"init": init}, {"x": shape})
 
 
+def _rrelu_tensors(args: Args, shapes: Shapes) -> Tensors:
+    """The slopes are drawn by the case, for the subject and the twin alike, and compared after the step."""
+    expect(args["lower"] <= args["upper"], f"lower={args['lower']}, upper={args['upper']}: lower <= upper expected")
+    return Tensors({"out": shapes["x"]}, {}, {"slopes": shapes["x"]})
+
+
+def _rrelu_draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Draw]:
+    return {**_draws(args, shapes, style, bits), "slopes": Uniform(args["lower"], args["upper"])}
+
+
+@cache
+def _rrelu_twin(torch: Any) -> type:
+    """torch's arithmetic, with the slopes of the case in the place of those that torch would draw."""
+
+    class RReLU(torch.nn.RReLU):  # type: ignore[misc, name-defined]
+        slopes: Any
+
+        def __init__(self, lower: float, upper: float):
+            super().__init__(lower, upper)
+            self.register_buffer("slopes", torch.zeros(()))
+
+        def forward(self, x: Any) -> Any:
+            if self.training:
+                return torch.where(x > 0, x, self.slopes * x)
+            self.slopes = torch.full_like(x, (self.lower + self.upper) / 2, requires_grad=False)
+            return super().forward(x)
+
+    return RReLU
+
+
 def _glu_tensors(args: Args, shapes: Shapes) -> Tensors:
     x, dim = shapes["x"], args["dim"]
     expect(type(dim) is int and -len(x) <= dim < len(x), f"dim={dim}: x of shape {x} has no such axis")
@@ -116,6 +147,7 @@ KINKS, SMOOTH = ("kinks", "wide"), ("large",)
 _SLOPES = [{"negative_slope": slope} for slope in (0.01, 0.2, 0.5, 0.0, 1.0, -0.5, 2.0)]
 _BOUNDS = [{"min_val": low, "max_val": high} for low, high in
            ((-1.0, 1.0), (-2.0, 3.0), (0.0, 6.0), (-0.3, 0.7), (1.0, 2.0), (-3.0, -0.5))]  # fmt: skip
+_RANGES = [{}, {"lower": 0.0, "upper": 0.5}, {"lower": -0.3, "upper": 0.2}, {"lower": 0.25, "upper": 0.25}]
 _LAMBDAS = [{"lambd": lambd} for lambd in (0.5, 2.0, 0.0, 0.3, 5.0)]
 _LIMITS = [{"threshold": limit, "value": value} for limit, value in
            ((0.0, 0.0), (0.5, 2.0), (1.0, -3.0), (-1.0, 0.1), (0.3, 20.0), (2.0, 2.0))]  # fmt: skip
@@ -157,6 +189,9 @@ SPECS = (
     LayerSpec("PReLU", (), {"num_parameters": 1, "init": 0.25}, _prelu_tensors, _prelu_grid,
               SumsOfProducts(_prelu_lengths, keep=("x",)), styles=("kinks", "wide", "strided", "empty"),
               draws=lambda args, shapes, style, bits: {} if style == "kinks" else _draws(args, shapes, style, bits)),
+    LayerSpec("RReLU", (), {"lower": 1 / 8, "upper": 1 / 3}, _rrelu_tensors, settings_grid(*_RANGES),
+              Formula(bounds.rrelu), styles=("kinks", "large", "strided", "empty"), draws=_rrelu_draws,
+              exact=lambda args: False, modes=("train", "eval"), twin=_rrelu_twin),
     LayerSpec("GLU", (), {"dim": -1}, _glu_tensors, _glu_grid, Formula(bounds.glu),
               styles=("large", "strided", "empty"), draws=_draws, exact=lambda args: False),
 )  # fmt: skip

@@ -222,6 +222,16 @@ def softplus(case: Case, call: Call, expected: Arrays, u: float, tiny: float) ->
     }
 
 
+def rrelu(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> dict[str, np.ndarray]:
+    """One product with the slope; in evaluation the slope is a sum of two settings, all three rounded."""
+    x, dout = call.inputs["x"], np.abs(call.upstream["dout"])
+    slope = np.abs(expected["slopes"])
+    size = max(abs(case.settings["lower"]), abs(case.settings["upper"]))
+    off = 0 if case.training else 3 * u * size
+    share = np.where(x > 0, 0, u * slope + (1 + u) * off)
+    return {"out": share * np.abs(x) + 4 * tiny, "dx": share * dout + 4 * tiny, "slopes": np.full(x.shape, off)}
+
+
 def glu(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> dict[str, np.ndarray]:
     """out = a s, da = dout s, db = dout a s (1 - s): 1 - s cancels, so that db has the size of dout a s."""
     a, b = np.split(call.inputs["x"], 2, case.settings["dim"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from oracle.subjects import Call
 from scratchnet.naive import activation, softmax
 
@@ -25,6 +27,15 @@ def _prelu(call: Call) -> Started:
         return dict(zip(("dx", "dweight"), activation.prelu_gradients(call.upstream["dout"], x, weight)))
 
     return activation.prelu(x, weight), gradients
+
+
+def _rrelu(call: Call) -> Started:
+    """`slopes` after the step as well: in evaluation all are the mean."""
+    x, slopes, settings = call.inputs["x"], call.buffers["slopes"], call.settings
+    if not call.training:
+        slopes = np.full(x.shape, 0 * slopes + (settings["lower"] + settings["upper"]) / 2, x.dtype)
+    out = {"out": activation.rrelu(x, slopes), "slopes": slopes}
+    return out, lambda: {"dx": activation.rrelu_gradient(call.upstream["dout"], x, slopes)}
 
 
 def _glu(call: Call) -> Started:
@@ -48,6 +59,7 @@ _SOFTMAX: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
     **{name: ("activation, activation_gradient", _elementwise) for name in activation.FUNCTIONS},
     "PReLU": ("prelu, prelu_gradients", _prelu),
+    "RReLU": ("rrelu, rrelu_gradient", _rrelu),
     "GLU": ("glu, glu_gradient", _glu),
     **{name: (f"{f.__name__}, {gradient.__name__}", _softmax) for name, (f, gradient) in _SOFTMAX.items()},
 }

@@ -1,7 +1,7 @@
 """The layers, by torch.nn's names."""
 
 from scratchnet.nn import init, utils
-from scratchnet.nn.activation import GLU, PReLU
+from scratchnet.nn.activation import GLU, PReLU, RReLU
 from scratchnet.nn.activation_piecewise import (
     Hardshrink,
     Hardsigmoid,
@@ -198,6 +198,7 @@ __all__ = [
     "PoissonNLLLoss",
     "RMSNorm",
     "RNNCell",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",

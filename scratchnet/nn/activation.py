@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.checks import check_dout, check_dtype
+from scratchnet.checks import check_dout, check_dtype, check_shape
 from scratchnet.nn.module import Module, Parameter
 from scratchnet.ops.activation import (
     activation_backward,
@@ -18,6 +18,8 @@ from scratchnet.ops.activation import (
     glu_forward,
     prelu_backward,
     prelu_forward,
+    rrelu_backward,
+    rrelu_forward,
 )
 
 
@@ -80,6 +82,52 @@ class PReLU(Module):
 
     def extra_repr(self) -> str:
         return f"num_parameters={self.num_parameters}, init={self.init}"
+
+
+class RReLU(Module):
+    """out = x where x > 0, else slope * x, with a slope of its own for each element.   torch.nn.RReLU
+
+    In training the slopes are drawn from `rng`, uniform from lower to upper; they can be read back as `layer.slopes`,
+    and handed in: `layer.forward(x, slopes)`. In evaluation all are (lower + upper) / 2. x of any shape.
+    Gradient: dx = dout where x > 0, else slope * dout (so at 0), with the slopes of its forward.
+    Raises ValueError unless lower <= upper and for slopes of another shape than x, TypeError for mixed dtypes.
+    Source: Xu et al. 2015, Empirical Evaluation of Rectified Activations.
+    """
+
+    def __init__(
+        self,
+        lower: float = 1 / 8,
+        upper: float = 1 / 3,
+        inplace: bool = False,
+        *,
+        rng: np.random.Generator | None = None,
+    ):
+        super().__init__()
+        if not lower <= upper:
+            raise ValueError(f"RReLU: lower={lower}, upper={upper}; lower <= upper expected")
+        self.lower, self.upper, self.inplace = float(lower), float(upper), inplace
+        self.rng = rng or np.random.default_rng()
+        self.slopes: np.ndarray | None = None
+
+    def forward(self, x: np.ndarray, slopes: np.ndarray | None = None) -> np.ndarray:
+        check_dtype(self, x=x, slopes=slopes)
+        if not self.training:
+            slopes = np.full(x.shape, (self.lower + self.upper) / 2, x.dtype)
+        elif slopes is None:
+            slopes = self.rng.uniform(self.lower, self.upper, x.shape).astype(x.dtype)
+        check_shape(self, "slopes", slopes, x.shape)
+        self.slopes = slopes.copy()
+        out, cache = rrelu_forward(x, self.slopes)
+        self.keep((cache, out.shape, out.dtype))
+        return out
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        cache, shape, dtype = self.kept()
+        check_dout(self, dout, shape, dtype)
+        return rrelu_backward(dout, cache)
+
+    def extra_repr(self) -> str:
+        return f"lower={self.lower}, upper={self.upper}"
 
 
 class GLU(Module):
