@@ -26,14 +26,14 @@ EDITS = {
     "bias dropped": ("conv", "if b is not None:", "if False:", CONVOLUTIONS),
     "kernel rotated in dx": (
         "conv",
-        "columns = _by_group(w, groups).swapaxes(-1, -2) @ _rows(dout, groups)",
-        "columns = _by_group(w[:, :, ::-1, ::-1], groups).swapaxes(-1, -2) @ _rows(dout, groups)",
+        "columns = _by_group(w, groups).swapaxes(-1, -2) @ rows[some]",
+        "columns = _by_group(w[:, :, ::-1, ::-1], groups).swapaxes(-1, -2) @ rows[some]",
         "Conv2d",
     ),
     "dilation ignored in dw": (
         "conv",
-        "columns = _columns(xp, shape[2:], stride, dilation, dout.shape[2:], groups)",
-        "columns = _columns(xp, shape[2:], stride, (1,) * len(stride), dout.shape[2:], groups)",
+        "columns = _columns(xp[some], shape[2:], stride, dilation, dout.shape[2:], groups)",
+        "columns = _columns(xp[some], shape[2:], stride, (1,) * len(stride), dout.shape[2:], groups)",
         CONVOLUTIONS,
     ),
     "gradient of the bias of one image": (

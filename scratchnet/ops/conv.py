@@ -13,12 +13,16 @@ Source: the course note, sections 2 and 3; Chellapilla et al. 2006 for im2col.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from scratchnet.ops.padding import Widths, crop, pad
 from scratchnet.ops.windows import Sizes, add_windows, output_size, windows
+
+CACHE = 2**22  # bytes of columns at a time
 
 
 def conv_forward(
@@ -57,45 +61,55 @@ def conv_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray,
 
 def gather(xp: np.ndarray, w: np.ndarray, stride: Sizes, dilation: Sizes, out_sizes: Sizes, groups: int) -> np.ndarray:
     """out[n, k, y] = sum over c, r of w[k, c, r] * xp[n, c, y*stride + r*dilation], for y up to `out_sizes`."""
-    out = _by_group(w, groups) @ _columns(xp, w.shape[2:], stride, dilation, out_sizes, groups)
+    out = np.empty((len(xp), groups, len(w) // groups, prod(out_sizes)), xp.dtype)
+    for some in _blocks(len(xp), xp.shape[1] * prod(w.shape[2:]) * prod(out_sizes) * xp.itemsize):
+        columns = _columns(xp[some], w.shape[2:], stride, dilation, out_sizes, groups)
+        np.matmul(_by_group(w, groups), columns, out=out[some])
     return out.reshape(len(xp), len(w), *out_sizes)
 
 
 def scatter(dout: np.ndarray, w: np.ndarray, stride: Sizes, dilation: Sizes, sizes: Sizes, groups: int) -> np.ndarray:
     """dxp[n, c, y*stride + r*dilation] += w[k, c, r] * dout[n, k, y], in an image of `sizes`."""
-    columns = _by_group(w, groups).swapaxes(-1, -2) @ _rows(dout, groups)
-    columns = columns.reshape(len(dout), groups * w.shape[1], *w.shape[2:], *dout.shape[2:])
-    return add_windows(columns, sizes, stride, dilation)
+    channels, rows = groups * w.shape[1], _rows(dout, groups)
+    dxp = np.empty((len(dout), channels, *sizes), dout.dtype)
+    for some in _blocks(len(dout), channels * prod(w.shape[2:]) * rows.shape[-1] * dout.itemsize):
+        columns = _by_group(w, groups).swapaxes(-1, -2) @ rows[some]
+        columns = columns.reshape(len(columns), channels, *w.shape[2:], *dout.shape[2:])
+        dxp[some] = add_windows(columns, sizes, stride, dilation)
+    return dxp
 
 
 def weight_gradient(
     xp: np.ndarray, dout: np.ndarray, shape: Sizes, stride: Sizes, dilation: Sizes, groups: int
 ) -> np.ndarray:
     """dw[k, c, r] = sum over n, y of dout[n, k, y] * xp[n, c, y*stride + r*dilation]."""
-    columns = _columns(xp, shape[2:], stride, dilation, dout.shape[2:], groups)
-    return _sum_over_images(_rows(dout, groups), columns).reshape(shape)
+    rows = _rows(dout, groups)
+    dw = np.zeros((groups, shape[0] // groups, prod(shape[1:])), dout.dtype)
+    for some in _blocks(len(xp), xp.shape[1] * prod(shape[2:]) * rows.shape[-1] * xp.itemsize):
+        columns = _columns(xp[some], shape[2:], stride, dilation, dout.shape[2:], groups)
+        for row, column in zip(rows[some], columns, strict=True):  # one product for all would need N times dw
+            dw += row @ column.swapaxes(-1, -2)
+    return dw.reshape(shape)
+
+
+def _blocks(images: int, bytes_each: int) -> Iterator[slice]:
+    """A few images at a time: their columns then fit into the processor's cache, and a large batch into memory."""
+    step = max(CACHE // max(bytes_each, 1), 1)
+    return (slice(start, start + step) for start in range(0, images, step))
 
 
 def _rows(dout: np.ndarray, groups: int) -> np.ndarray:
     """dout (N, K, *out) -> (N, G, K/G, out positions)"""
-    return dout.reshape(len(dout), groups, dout.shape[1] // groups, int(np.prod(dout.shape[2:])))
-
-
-def _sum_over_images(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """dw = sum over n of dout[n] @ columns[n]^T, image by image: one product for all would need N times its memory."""
-    dw = np.zeros((rows.shape[1], rows.shape[2], columns.shape[2]), rows.dtype)
-    for row, column in zip(rows, columns, strict=True):
-        dw += row @ column.swapaxes(-1, -2)
-    return dw
+    return dout.reshape(len(dout), groups, dout.shape[1] // groups, prod(dout.shape[2:]))
 
 
 def _by_group(w: np.ndarray, groups: int) -> np.ndarray:
     """w (K, C/G, *kernel) -> (G, K/G, C/G * kernel): filters in blocks, one row each."""
-    return w.reshape(groups, len(w) // groups, int(np.prod(w.shape[1:])))
+    return w.reshape(groups, len(w) // groups, prod(w.shape[1:]))
 
 
 def _columns(xp: np.ndarray, kernel: Sizes, stride: Sizes, dilation: Sizes, out: Sizes, groups: int) -> np.ndarray:
     """im2col: (N, G, C/G * kernel, out positions), one column for each window."""
     n, c = xp.shape[:2]
-    taps_each = c // groups * int(np.prod(kernel))
-    return windows(xp, kernel, stride, dilation, out).reshape(n, groups, taps_each, int(np.prod(out)))
+    taps_each = c // groups * prod(kernel)
+    return windows(xp, kernel, stride, dilation, out).reshape(n, groups, taps_each, prod(out))
