@@ -54,6 +54,11 @@ class Running(NDArrayOperatorsMixin):
         return Running(out, self.u, self.tiny, error)
 
 
+def _times(size: Any, error: Any) -> Any:
+    """A product of which one factor is 0 is 0, even where the other one may be off by anything."""
+    return np.where((size == 0) | (error == 0), 0, size * error)
+
+
 def _power(out: Any, a: Any, n: Any, da: Any, dn: Any) -> Any:
     """|n a^(n-1)| da + |ln a| out dn, and a rounding for each of the n products."""
     return np.abs(n) * np.abs(a) ** (n - 1) * da + np.abs(np.log(np.abs(a))) * np.abs(out) * dn
@@ -72,8 +77,8 @@ CARRIED: dict[np.ufunc, Callable[..., Any]] = {
     np.absolute: lambda out, a, da: da,
     np.maximum: _of_the_larger,
     np.minimum: lambda out, a, b, da, db: _of_the_larger(-out, -a, -b, da, db),
-    np.multiply: lambda out, a, b, da, db: np.abs(a) * db + np.abs(b) * da + da * db,
-    np.divide: lambda out, a, b, da, db: (da + np.abs(out) * db) / np.maximum(np.abs(b) - db, 0),
+    np.multiply: lambda out, a, b, da, db: _times(np.abs(a), db) + _times(np.abs(b) + db, da),
+    np.divide: lambda out, a, b, da, db: (da + _times(np.abs(out), db)) / np.maximum(np.abs(b) - db, 0),
     np.sqrt: lambda out, a, da: np.where(da < a, da / out, np.sqrt(da)),
     np.power: _power,
     np.exp: lambda out, a, da: out * np.expm1(da),

@@ -28,16 +28,18 @@ def sums(products: Sequence[tuple[Running, Running]], addends: Sequence[Running]
     """The sum of all a @ b and all addends, in any order; ROUNDINGS more for how a product is scaled or split."""
     u, tiny = products[0][0].u, products[0][0].tiny
     value, error, size, terms = np.zeros(()), np.zeros(()), np.zeros(()), ROUNDINGS
-    for a, b in products:
-        absolute_a, absolute_b = np.abs(a.value), np.abs(b.value)
-        value = value + a.value @ b.value
-        error = error + absolute_a @ b.error + a.error @ (absolute_b + b.error)
-        size = size + (absolute_a + a.error) @ (absolute_b + b.error)
-        terms += a.value.shape[-1]
-    for addend in addends:
-        value, error = value + addend.value, error + addend.error
-        size, terms = size + np.abs(addend.value), terms + 1
-    return Running(value, u, tiny, error + gamma(terms, u) * size + terms * tiny)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for a, b in products:
+            absolute_a, absolute_b = np.abs(a.value), np.abs(b.value)
+            value = value + a.value @ b.value
+            error = error + absolute_a @ b.error + a.error @ (absolute_b + b.error)
+            size = size + (absolute_a + a.error) @ (absolute_b + b.error)
+            terms += a.value.shape[-1]
+        for addend in addends:
+            value, error = value + addend.value, error + addend.error
+            size, terms = size + np.abs(addend.value), terms + 1
+        error = np.nan_to_num(error + gamma(terms, u) * size + terms * tiny, nan=np.inf, posinf=np.inf)  # 0 * inf
+    return Running(value, u, tiny, error)
 
 
 def relu(x: Running) -> Running:

@@ -29,6 +29,7 @@ FAMILIES = (
 
 # A family of many layers fills more files than one.
 FILES = {
+    "attention": ("attention", "transformer"),
     "conv": ("conv", "conv_transpose", "conv_fold"),
     "loss": ("loss", "loss_distance", "loss_likelihood", "loss_margin", "loss_ctc"),
     "pooling": ("pooling", "pooling_adaptive", "pooling_unpool", "pooling_lp"),

@@ -2,8 +2,8 @@
 
 Query, key and value are given apart; the masks may be absent, boolean or (in the styles integer and strided) numbers
 that are added, which then have gradients. Arguments of forward (need_weights, average_attn_weights) are settings of a
-case. is_causal is none: it is torch's hint that attn_mask is the causal one, and masks are drawn. Dropout's mask is drawn
-by the case, and stands in the twin in the place of torch's own noise.
+case. is_causal is none: it is torch's hint that attn_mask is the causal one, and masks are drawn. Dropout's mask is
+drawn by the case, and stands in the twin in the place of torch's own noise.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ oracle/running_sums.py. With scores s off by e = E(s), p = softmax(s) has the re
 
     exp(e + log sum p exp(e)) - 1  +  rho          rho of the softmax itself (layers/softmax.py)
 
-since exp(d_i) / sum p exp(d) with all |d| <= e is at most that: by Jensen log sum p exp(d) >= -sum p e. Backward, with
+since exp(d_i) / sum p exp(d) with all |d| <= e is at most that: by Jensen log sum p exp(d) >= -sum p e; and no p is off
+by more than 1. Backward, with
 D = |dout| |v|^T + |dweights| (what dp is a sum of, in absolute values; times the dropout's factor), t = sum dp p:
 
     E(t)  = sum (p E(dp) + |dp| E(p)) + G_{S+d+4} sum p D      t may be summed over the keys, or as dout . out over d
@@ -40,9 +41,11 @@ def softmax(x: Running, hidden: np.ndarray) -> Running:
     shown = np.where(hidden, np.min(x.value, initial=0) - 800, x.value)  # exp(-800) is 0 in float64
     shown = np.where(hidden.all(-1, keepdims=True), 0, shown)
     r, e = Rounding.of(shown, -1, x.u), np.where(hidden, 0, x.error)
-    carried = np.expm1(e + np.log((r.p * np.exp(e)).sum(-1, keepdims=True)))
     p = np.where(hidden, 0, r.p)
-    return Running(p, x.u, x.tiny, p * (carried + r.rho) + np.where(hidden, 0, 4 * x.tiny))
+    with np.errstate(all="ignore"):
+        carried = np.expm1(e + np.log((r.p * np.exp(e)).sum(-1, keepdims=True)))
+        error = np.nan_to_num(p * (carried + r.rho) + 4 * x.tiny, nan=1.0, posinf=1.0)
+    return Running(p, x.u, x.tiny, np.where(hidden, 0, np.minimum(error, 1)))
 
 
 class Heads:

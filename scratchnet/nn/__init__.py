@@ -94,6 +94,13 @@ from scratchnet.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell
 from scratchnet.nn.shape import ChannelShuffle, Flatten, Identity, PixelShuffle, PixelUnshuffle, Unflatten
 from scratchnet.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 from scratchnet.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
+from scratchnet.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "CELU",
@@ -221,6 +228,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

@@ -119,7 +119,7 @@ class MultiheadAttention(Module):
         self.keep((cache, projections, masks, batched, shown.shape, average_attn_weights, out.shape))
         return out, shown if need_weights else None
 
-    def backward(self, dout: np.ndarray, dweights: np.ndarray | None = None) -> tuple[np.ndarray | None, ...]:
+    def backward(self, dout: np.ndarray, dweights: np.ndarray | None = None) -> tuple[Any, ...]:
         cache, projections, masks, batched, shown, averaged, out_shape = self.kept()
         check_dout(self, dout, out_shape, self.out_proj.weight.dtype)
         if dweights is not None:
