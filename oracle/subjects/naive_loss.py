@@ -28,8 +28,8 @@ def _reduced(call: Call) -> Started:
 
     def gradients() -> Gradients:
         given = loss.losses_gradients(name, call.upstream["dout"], inputs, **settings)
-        shaped = (None if d is None else d.reshape(I.shape) for d, I in zip(given, call.inputs.values()))
-        return dict(zip((f"d{key}" for key in call.inputs), shaped))
+        pairs = zip(given, call.inputs.items())
+        return {f"d{key}": d.reshape(I.shape) for d, (key, I) in pairs if d is not None}
 
     return _with_weights(call, loss.losses(name, inputs, **settings)), gradients
 
@@ -39,7 +39,8 @@ def _of_two(forward: Callable[..., np.ndarray], gradient: Callable[..., tuple]) 
         inputs, settings = tuple(call.inputs.values()), call.constructor()
 
         def gradients() -> Gradients:
-            return dict(zip(("dx", "dtarget"), gradient(call.upstream["dout"], *inputs, **settings)))
+            given = zip(("dx", "dtarget"), gradient(call.upstream["dout"], *inputs, **settings))
+            return {key: d for key, d in given if d is not None}
 
         return _with_weights(call, forward(*inputs, **settings)), gradients
 
