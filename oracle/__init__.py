@@ -12,6 +12,8 @@ _HOME = {
     "assert_matches": "oracle.python_api",
     "parametrize": "oracle.python_api",
     "check_relations": "oracle.python_api",
+    "compare": "oracle.networks",
+    "locate": "oracle.networks",
 }
 
 __all__ = list(_HOME)
