@@ -187,7 +187,8 @@ def _spec(
     defaults = {"d_model": 512, "nhead": 8, **_STACKS, **_DEFAULTS} if stacks else _DEFAULTS
     return LayerSpec(name, () if stacks else ("d_model", "nhead"), defaults, tensors,
                      lambda: _grid(sequences, count, stacks), Formula(bound), inputs=(*sequences, *masks),
-                     optional=masks, arguments=arguments, styles=("strided",), draws=_draws, exact=lambda args: False)  # fmt: skip
+                     optional=masks, arguments=arguments, styles=("strided",), draws=_draws,
+                     exact=lambda args: False)  # fmt: skip
 
 
 SPECS = (
