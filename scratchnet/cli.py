@@ -17,11 +17,12 @@ from scratchnet.serialization import save
 Pair = tuple[np.ndarray, np.ndarray]
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="scratchnet: neural networks in plain NumPy.")
 
-# name -> network for images of `size` x `size`
+# name -> network for grey images of `size` x `size`, of ten classes; ResNet with an eighth of its channels
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "mlp": lambda size, **options: models.MLP(size * size, 100, 10, **options),
     "lenet5": lambda size, **options: models.LeNet5(**options),
     "lenet5-tanh": lambda size, **options: models.LeNet5(activation=nn.Tanh, pooling=nn.AvgPool2d, **options),
+    "resnet18": lambda size, **options: models.resnet18(num_classes=10, in_channels=1, shrink=8, **options),
 }
 DATA: dict[str, Callable[..., Pair]] = {"mnist5k": data.mnist5k, "digits": data.digits}
 OPTIMIZERS = ("sgd", "adam")

@@ -90,7 +90,7 @@ def test_a_real_ctrl_c_leaves_a_whole_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--model", "lenet"), "one of mlp, lenet5, lenet5-tanh"),
+        (("--model", "lenet"), "one of mlp, lenet5, lenet5-tanh, resnet18 expected"),
         (("--data", "cifar"), "one of mnist5k, digits expected"),
         (("--dtype", "float16"), "one of float32, float64 expected"),
         (("--resume",), "it needs --checkpoint FILE"),
