@@ -5,8 +5,8 @@ which layers are themselves wrong.
     oracle.locate(my_network, torch_network, *inputs)
 
 For a module that has no LayerSpec no bound can be derived element by element. So both run in float64, and a difference
-is given in units of what ONE rounding to float32 does to the tensor: u32 * its largest element. A right module is off by
-a few roundings of float64, 2**29 times less; what is above 1 is no rounding.
+is given in units of what ONE rounding to float32 does to the tensor: u32 * its largest element. A right module is off
+by a few roundings of float64, 2**29 times less; what is above 1 is no rounding.
 """
 
 from __future__ import annotations
