@@ -5,7 +5,8 @@ Which setting shows which mistake is computed once, since that takes minutes, an
     python -m oracle.strength       makes the table anew; needed after a change of a grid or of a mistake
 
 A mistake counts as caught where each of its variants, in each tensor, is shown by a setting that ran: its numbers
-differ from the right ones on whole numbers (or, where whole numbers hide it, on fractions).
+differ from the right ones on whole numbers (or, where whole numbers hide it, on fractions). What shows only in
+evaluation is caught by cases in evaluation.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +43,23 @@ def rows(family: Family) -> dict[Row, Edits]:
 
 
 def shown(spec: LayerSpec, family: Family, settings: Sequence[Setting]) -> np.ndarray:
-    """(variants, settings) of booleans: where the variant's numbers differ from the right ones on whole numbers; for a
-    variant that whole numbers never show, on fractions, and then in the styles that its mistake names."""
+    """(variants, settings in each mode of the layer, one mode after the other) of booleans: where the variant's numbers
+    differ from the right ones on whole numbers; for a variant that whole numbers never show, on fractions, and then in
+    the styles that its mistake names. Evaluation is asked where training never shows it."""
     variants = list(rows(family).items())
     named = {mistake.id: mistake.styles for mistake in family.mistakes}
-    table = np.zeros((len(variants), len(settings)), bool)
-    for style in ("integer", "random", *sorted({style for styles in named.values() for style in styles})):
+    table = np.zeros((len(variants), len(settings) * len(spec.modes)), bool)
+    styles = ("integer", "random", *sorted({style for styles in named.values() for style in styles}))
+    for (turn, mode), style in product(enumerate(spec.modes), styles):
         hidden = [
             row
             for row, ((mistake, _, _), _) in enumerate(variants)
             if not table[row].any() and (style in ("integer", "random") or style in named[mistake])
         ]
-        for column, setting in enumerate(settings if hidden else ()):
-            call = make(spec, setting, "float64", style).call()
+        for column, setting in enumerate(settings if hidden else (), turn * len(settings)):
+            if mode not in (setting.modes or spec.modes):
+                continue
+            call = make(spec, setting, "float64", style, flags=() if mode == "train" else (mode,)).call()
             right = {tensor: family.compute(tensor, (), call) for tensor in family.kernels}
             for row in hidden:
                 (_, tensor, _), edits = variants[row]
@@ -80,7 +86,7 @@ def _table() -> dict[str, dict[Row, np.ndarray]]:
         found = {}
         for name, family in by_layer().items():
             if name in stored and str(stored[f"{name}/grid"]) == _fingerprint(name):
-                count = len(grid(SPECS[name]))
+                count = len(grid(SPECS[name])) * len(SPECS[name].modes)
                 bits = dict(zip(stored[f"{name}/rows"], np.unpackbits(stored[name], axis=1, count=count).astype(bool)))
                 found[name] = {
                     row: bits[text] for row in rows(family) if (text := _text(row)) in bits and bits[text].any()
@@ -106,8 +112,9 @@ def _key(case: Case) -> str:
 def strength(layer: str, ran: Iterable[Case]) -> tuple[list[str], list[str]]:
     """(mistakes that the cases would have caught, mistakes that they would not)."""
     table = _table().get(layer, {})
-    places = {place for case in ran if (place := _places(layer).get(_key(case))) is not None}
-    columns = sorted(places)
+    places = _places(layer)
+    found = {(places[_key(case)], case.training) for case in ran if _key(case) in places}
+    columns = [place if training else place + len(places) for place, training in sorted(found)]
     caught: dict[str, bool] = {}
     for (mistake, _, _), bits in table.items():
         caught[mistake] = caught.get(mistake, True) and bool(bits[columns].any())

@@ -108,12 +108,12 @@ def _channel_grid(axes: int, per_image: bool) -> Iterator[Setting]:
     if per_image:
         first = [make(1, 1, small), make(2, 1, odd), make(1, 2, small), make(3, 2, odd), make(2, 3, wide),
                  make(2, 3, small, affine=True), make(3, 2, wide, affine=True), make(2, 2, odd, eps=0.1, affine=True),
-                 make(2, 3, odd, affine=True, track=True), make(3, 3, wide, momentum=0.3, affine=True, track=True),
+                 make(2, 3, odd, affine=True, track=True), make(3, 3, wide, 1e-3, 0.3, affine=True, track=True),
                  make(2, 2, small, track=True), make(None, 3, odd, affine=True)]  # fmt: skip
     else:
         flat = None if axes == 1 else (1,) * axes
         first = [make(2, 1, flat), make(3, 2, flat), make(2, 2, small), make(4, 3, flat), make(2, 3, odd),
-                 make(3, 2, wide), make(1, 3, small), make(3, 4, odd, eps=0.1), make(2, 3, wide, momentum=0.3),
+                 make(3, 2, wide), make(1, 3, small), make(3, 4, odd, eps=0.1), make(2, 3, wide, 1e-3, momentum=0.3),
                  make(2, 2, odd, momentum=None), make(3, 3, small, affine=False),
                  make(2, 3, odd, track=False)]  # fmt: skip
     values: dict[str, Any] = {
@@ -209,8 +209,8 @@ def _group_grid() -> Iterator[Setting]:
 
     first = [make((1, 1), 1, (2,)), make((1, 2), 2, ()), make((2, 4), 2, ()), make((1, 2), 2, (2, 3)),
              make((2, 2), 2, (3, 2)), make((2, 4), 3, (2, 3)), make((3, 6), 2, (3, 4)), make((2, 6), 2, (2, 2), 0.1),
-             make((3, 3), 3, (4, 3)), make((2, 6), 1, (5, 4)), make((4, 8), 2, (3, 2)),
-             make((2, 4), 2, (2, 3), 1e-3, False)]  # fmt: skip
+             make((3, 3), 3, (4, 3)), make((2, 6), 1, (5, 4)), make((4, 8), 2, (3, 2), 1e-3),
+             make((2, 4), 2, (2, 3), affine=False)]  # fmt: skip
     values: dict[str, Any] = {
         "channels": [(1, 1), (1, 2), (2, 2), (2, 4), (1, 3), (3, 3), (2, 6), (3, 6), (4, 8), (1, 5)],
         "n": [2, 1, 3, 7],

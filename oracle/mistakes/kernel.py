@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -73,7 +74,8 @@ class Family:
             for name, array in given.items()
         }
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the variance of one value over n - 1
                 result = kernel(**given, k=self.prepare(call))
                 return np.asarray(result[tensor] if isinstance(result, dict) else result, np.float64)
         except Exception:  # two edits of one text can make anything

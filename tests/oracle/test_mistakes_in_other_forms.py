@@ -163,6 +163,81 @@ def average_without_division(call):
     return dxp[:, :, P : P + x.shape[2], P : P + x.shape[3]]
 
 
+# ---- normalisation, as the assignments of a course have it: step by step, on rows
+
+
+def batch_step_by_step(call, of_mean=True, N=None):
+    x, dout = call.inputs["x"], call.upstream["dout"]
+    if not call.training:
+        return run_twin(call)["dx"]
+    axes, gamma = (0, *range(2, x.ndim)), call.parameters["weight"].reshape(-1, *(1,) * (x.ndim - 2))
+    N = N or x.size // x.shape[1]
+    xmu = x - np.mean(x, axis=axes, keepdims=True)
+    ivar = 1 / np.sqrt(np.var(x, axis=axes, keepdims=True) + call.settings["eps"])
+    dxhat = dout * gamma
+    dvar = np.sum(dxhat * xmu, axis=axes, keepdims=True) * -0.5 * ivar**3
+    dmu = -np.sum(dxhat, axis=axes, keepdims=True) * ivar - 2 * dvar * np.mean(xmu, axis=axes, keepdims=True)
+    return (dxhat * ivar + 2 * dvar * xmu / N + (dmu / N if of_mean else 0)).astype(x.dtype)
+
+
+def gradient_through_the_variance_only(call):
+    return batch_step_by_step(call, of_mean=False)
+
+
+def number_of_images_for_that_of_rows(call):
+    return batch_step_by_step(call, N=len(call.inputs["x"]))
+
+
+def rows_without_transpose(call):
+    x, w, b = call.inputs["x"], call.parameters["weight"], call.parameters["bias"]
+    rows = x.reshape(-1, x.shape[1])
+    mean, var = rows.mean(0), rows.var(0)
+    if not call.training:
+        mean, var = call.buffers["running_mean"], call.buffers["running_var"]
+    return (w * (rows - mean) / np.sqrt(var + call.settings["eps"]) + b).reshape(x.shape)
+
+
+def squares_minus_square(call):
+    x, w, b = call.inputs["x"], call.parameters["weight"], call.parameters["bias"]
+    if not call.training:
+        return run_twin(call)["out"]
+    N, C, H, W = x.shape
+    rows = x.transpose(0, 2, 3, 1).reshape(-1, C)
+    mu = np.mean(rows, axis=0)
+    var = np.mean(rows**2, axis=0) - mu**2
+    return (w * (rows - mu) / np.sqrt(var + call.settings["eps"]) + b).reshape(N, H, W, C).transpose(0, 3, 1, 2)
+
+
+def decay_times_the_old(call):
+    old, x = call.buffers["running_var"], call.inputs["x"]
+    if not call.training:
+        return old
+    rows = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
+    decay = 1 - call.settings["momentum"]
+    return (decay * old + (1 - decay) * np.mean((rows - rows.mean(0)) ** 2, axis=0)).astype(x.dtype)
+
+
+def standard_deviation_of_torch(call):
+    x, w, b = call.inputs["x"], call.parameters["weight"], call.parameters["bias"]
+    return w * (x - x.mean(-1, keepdims=True)) / (x.std(-1, keepdims=True, ddof=1) + call.settings["eps"]) + b
+
+
+def layer_from_batch_norm(call):
+    x, dout, w = call.inputs["x"], call.upstream["dout"], call.parameters["weight"]
+    std = np.sqrt(x.var(axis=1, keepdims=True) + call.settings["eps"])
+    xhat, d = (x - x.mean(axis=1, keepdims=True)) / std, dout * w
+    return (d - d.sum(axis=1, keepdims=True) / len(x) - xhat * (d * xhat).sum(axis=1, keepdims=True) / len(x)) / std
+
+
+def batch(settings):
+    return settings["affine"] and settings["track_running_stats"] and settings["momentum"] is not None
+
+
+def of_rows(settings):
+    size = settings["normalized_shape"]
+    return settings["elementwise_affine"] and settings["bias"] and isinstance(size, int) and size > 1
+
+
 # ---- the others
 
 
@@ -232,6 +307,13 @@ FORMS = [
     ("CrossEntropyLoss", "out", quotient_of_large_exponentials, labels, "log-of-zero+softmax-not-shifted"),
     ("CrossEntropyLoss", "dx", gradient_without_the_mean, labels, "missing-batch-mean"),
     ("Softmax", "dx", jacobian_of_the_diagonal, lambda settings: True, "softmax-diagonal-only"),
+    ("BatchNorm1d", "dx", gradient_through_the_variance_only, batch, "mean-path-missing"),
+    ("BatchNorm2d", "dx", number_of_images_for_that_of_rows, batch, "divides-by-N-not-NHW"),
+    ("BatchNorm2d", "out", rows_without_transpose, batch, "reshape-without-moving-axis"),
+    ("BatchNorm2d", "out", squares_minus_square, batch, "one-pass-variance"),
+    ("BatchNorm3d", "running_var", decay_times_the_old, batch, "biased-running-variance"),
+    ("LayerNorm", "out", standard_deviation_of_torch, of_rows, "eps-outside-sqrt+unbiased-normalisation"),
+    ("LayerNorm", "dx", layer_from_batch_norm, of_rows, "divides-by-batch-size"),
     ("Sigmoid", "dx", slope_in_the_input, lambda settings: True, "derivative-of-input-not-output"),
 ]
 
@@ -242,7 +324,9 @@ def test_form_gets_the_name(spec, tensor, compute, takes, id):
 
     def offered(setting):
         return takes(SPECS[spec].complete(setting.args)) and (
-            spec != "CrossEntropyLoss" or len(setting.shapes["x"]) == 2 != len(setting.shapes["target"])
+            len(setting.shapes["x"]) == 2
+            if spec == "LayerNorm"
+            else spec != "CrossEntropyLoss" or len(setting.shapes["x"]) == 2 != len(setting.shapes["target"])
         )
 
     judgement = judge(subject, default_cases(SPECS[spec], offered, 72)[0])
