@@ -43,9 +43,19 @@ class TorchModule:
         self._offered = _offered(factory)
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
-        """Arguments that the factory does not have are left out where they are at torch's default."""
+        """Arguments that the factory does not have are left out where they are at torch's default. Where a case draws
+        dropout's mask, only a module with such a buffer can be given it."""
         own, _ = self._layer.split(settings)
-        return all(self._offers(name) or self._is_default(name, value) for name, value in own.items())
+        offered = all(self._offers(name) or self._is_default(name, value) for name, value in own.items())
+        masked = offered and shapes is not None and "mask" in self._layer.tensors(settings, shapes).buffers
+        return offered and (not masked or self._has_mask(own))
+
+    def _has_mask(self, settings: Mapping[str, Any]) -> bool:
+        try:
+            module = self._factory(**{self._args.get(n) or n: v for n, v in settings.items() if self._offers(n)})
+        except Exception:  # what it raises is said of a case that is run
+            return True
+        return self._own("mask") in dict(module.named_buffers())
 
     def _offers(self, name: str) -> bool:
         own = self._args.get(name, name)
