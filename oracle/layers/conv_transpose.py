@@ -77,7 +77,7 @@ def _grid(ndim: int) -> Iterator[Setting]:
         make((2, 3, 1), 2, 2, 0, 1, 0, big, 3, True),
         make((2, 3, 1), 3, 2, 1, 1, 1, small, 2, True),
         make((3, 2, 1), 2, 3, 0, 1, 2, big, 2, True),
-        make((2, 4, 2), 3, 1, 1, 2, 0, small, 2, True),
+        make((4, 4, 2), 3, 1, 1, 2, 0, small, 2, True),
         make((3, 4, 1), odd, uneven, 0, 1, 0, big, 2, True),
         make((4, 6, 2), odd, 2, 1, 1, 1, small, 2, True),
         make((2, 2, 1), odd, 2, (0,) * (ndim - 1) + (1,), uneven, uneven if max(uneven) < 2 else 1, big, 2, False),
