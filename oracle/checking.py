@@ -33,24 +33,26 @@ def check(
     seed: int = 0,
     timeout: float = 10.0,
     budget: float = 300.0,
+    map_text: str = "",
     progress: Progress = lambda target, spec, count: None,
 ) -> Json:
     """Judge `target` and return its report (the data of `check --json`).
 
-    target      "scratchnet", "naive", a .py file, a folder, or "package.module[:Name]"
+    target      "scratchnet", "naive", a .py file, a notebook, a folder, a zip, or "package.module[:Name]"
     specs       only these layers (torch.nn's names)
     cases       how many cases a layer gets, or "all"
     case        this one case alone
     dtype       only cases of this dtype
     timeout     seconds that one case may take
     budget      seconds for the whole target; what it does not reach is unjudged
+    map_text    what cannot be guessed of a class, in the words of `check --map`
     Raises TargetError (a ValueError) where the target cannot be opened, ValueError for an unknown layer.
     """
     wanted = [find_spec(name).name for name in (specs or ([case.spec.name] if case else ()))]
     if case is not None and wanted != [case.spec.name]:
         raise ValueError(f"the case is one of {case.spec.name}, not of {', '.join(wanted)}")
     start = time.monotonic()
-    with open_target(target, wanted or None, convention, timeout) as opened:
+    with open_target(target, wanted or None, convention, timeout, map_text) as opened:
         reports = []
         for subject in opened.subjects:
             try:
@@ -64,10 +66,11 @@ def check(
                     reports.append(investigated(judgement, seed))
             except Exception as error:  # ours: the other layers' reports must not be lost by it
                 reports.append(unjudged_spec(subject.spec, subject.implements, ours(error)))
+        reports += [unjudged_spec(*entry) for entry in opened.unjudged]
         reports += [missing_spec(spec, implements, spec in wanted) for spec, implements in opened.missing]
         seconds = time.monotonic() - start
         return file_report(opened.name, opened.convention, opened.isolation, seconds, version("torch"), reports,
-                           opened.problems)  # fmt: skip
+                           opened.problems, opened.bindings)  # fmt: skip
 
 
 def computes_nothing(judgement: Judgement) -> bool:

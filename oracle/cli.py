@@ -78,13 +78,14 @@ def list_layers(json_: Annotated[bool, typer.Option("--json", help="print JSON")
 def check(
     target: Annotated[list[str], typer.Argument(help="scratchnet, a .py file, a folder, or package.module[:Name]")],
     spec: Annotated[list[str] | None, typer.Option(help="judge this layer only; may be repeated")] = None,
-    convention: Annotated[str, typer.Option(help="how the file passes arguments: auto, cs231n, class, torch")] = "auto",
+    convention: Annotated[str, typer.Option(help="auto, cs231n, dlfs, mytorch, dlai, eecs, snu, class...")] = "auto",
     cases: Annotated[str, typer.Option(help="cases for each layer, or 'all'")] = "120",
     case: Annotated[str | None, typer.Option(help="replay this one case")] = None,
     dtype: Annotated[str | None, typer.Option(help="only float32 or float64 cases")] = None,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="other values for the same settings")] = 0,
     timeout: Annotated[float, typer.Option(min=0.01, help="seconds for one case")] = 10.0,
     budget: Annotated[float, typer.Option(min=0.1, help="seconds for all of a target")] = 300.0,
+    map_: Annotated[str, typer.Option("--map", help='what cannot be guessed: "MyConv=Conv2d; k=kernel_size"')] = "",
     jobs: Annotated[int, typer.Option("-j", min=1, help="how many targets are judged at once")] = 1,
     json_: Annotated[str | None, typer.Option("--json", help="write the report as JSON to this file, or - ")] = None,
     csv: Annotated[str | None, typer.Option(help="write a row for each target and layer to this file, or -")] = None,
@@ -110,7 +111,7 @@ def check(
     except CaseError as error:
         fail(str(error))
     try:
-        settings = (spec or [], convention, cases, replayed, dtype, seed, timeout, budget)
+        settings = (spec or [], convention, cases, replayed, dtype, seed, timeout, budget, map_)
         reports = _check_all(target, settings, jobs, quiet="-" in (json_, csv))
     except ValueError as error:  # a TargetError, or an unknown layer
         fail(str(error))

@@ -41,9 +41,25 @@ def _grid_with(spec: LayerSpec, fixed: Mapping[str, Any]) -> tuple[Setting, ...]
         return grid(spec)
     once: dict[str, Setting] = {}
     for setting in grid(spec):
-        setting = replace(setting, args={**setting.args, **fixed})
+        setting = _with(setting, fixed)
+        try:
+            spec.tensors(spec.complete(setting.args), setting.shapes)
+        except ValueError:
+            continue  # no such case: the kernel that is written in the code is larger than the image
         once.setdefault(make(spec, setting).id, setting)
     return tuple(once.values())
+
+
+def _with(setting: Setting, fixed: Mapping[str, Any]) -> Setting:
+    """Arguments by name, sizes as "x[0]"."""
+    args, shapes = dict(setting.args), {name: list(shape) for name, shape in setting.shapes.items()}
+    for name, value in fixed.items():
+        if name.endswith("]"):
+            tensor, axis = name[:-1].split("[")
+            shapes[tensor] = [value if place == int(axis) else size for place, size in enumerate(shapes[tensor])]
+        else:
+            args[name] = value
+    return replace(setting, args=args, shapes={name: tuple(shape) for name, shape in shapes.items()})
 
 
 def default_cases(

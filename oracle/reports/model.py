@@ -23,7 +23,7 @@ NOTES = {
 
 
 def file_report(target: str, convention: str, isolation: str, seconds: float, torch_version: str,
-                specs: Sequence[Json], problems: Sequence[str] = ()) -> Json:  # fmt: skip
+                specs: Sequence[Json], problems: Sequence[str] = (), bindings: Sequence[str] = ()) -> Json:  # fmt: skip
     """The report of one target."""
     verdicts = [spec["verdict"] for spec in specs]
     if any(verdict in WRONG for verdict in verdicts):
@@ -50,6 +50,7 @@ def file_report(target: str, convention: str, isolation: str, seconds: float, to
         },
         "specs": list(specs),
         "problems": list(problems),
+        "bindings": list(bindings),
     }
 
 

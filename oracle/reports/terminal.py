@@ -27,6 +27,8 @@ def print_report(report: Json, console: Console) -> None:
     for spec in report["specs"]:
         for note in spec["notes"]:
             console.print(f"note: {spec['spec']}: {note['text']}", markup=False)
+    for binding in report["bindings"]:
+        console.print(f"taken: {binding}", style="dim", markup=False, highlight=False)
     for problem in report["problems"]:
         console.print(f"note: {problem}", markup=False)
     console.print(_strength(report), style="dim")

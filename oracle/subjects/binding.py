@@ -36,6 +36,8 @@ class Binding:
     conventions  ids of mistakes that are none here, because the course leaves it open
     absent       tensors of torch's that it does not have
     evaluation   what there is in evaluation mode: "all", "forward" alone, or "none" of it
+    updates      gradients that are read from what backward makes of the parameters: (before - after) / LR
+    optional     the course leaves the backward to those who like: a forward alone is whole
     tells        words of which one must be among the arguments for the row to be recognised
     """
 
@@ -51,12 +53,15 @@ class Binding:
     conventions: tuple[str, ...] = FREE
     absent: tuple[str, ...] = ()
     evaluation: str = "all"
+    updates: tuple[str, ...] = ()
+    optional: bool = False
     tells: tuple[str, ...] = ()
 
     def forward_only(self) -> Binding:
         """For a file that has the forward alone."""
-        implements = self.implements.partition(", ")[0]
-        return replace(self, implements=implements, plan=replace(self.plan, backward=None))
+        implements = re.sub(r", [\w.]+", "", self.implements)  # "pool_forward, pool_backward (max)"
+        absent = (*self.absent, "dx", "dweight", "dbias") if self.optional else self.absent
+        return replace(self, implements=implements, absent=absent, plan=replace(self.plan, backward=None))
 
     def takes(self, settings: Mapping[str, Any], shapes: Shapes | None, training: bool = True) -> bool:
         rules = {**self.accepts, **self.fixed}
@@ -104,9 +109,10 @@ class Binding:
         """The call's arrays in the file's own layout; contiguous where the call's are."""
         x = call.inputs.get("x")
         classes = x.shape[1] if x is not None and x.ndim > 1 else 0
-        return {
-            name: relaid(array, self.layouts.get(_base(name), ""), classes) for name, array in call.arrays().items()
-        }
+        arrays = call.arrays()
+        if self.updates:  # in float64, or the gradient would be lost beside the weight
+            arrays = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in arrays.items()}
+        return {name: relaid(array, self.layouts.get(_base(name), ""), classes) for name, array in arrays.items()}
 
     def answer_for(self, call: Call, answer: Answer) -> Answer:
         """The answer in torch's layout and by torch's rules, without tensors that the call did not ask for."""
@@ -121,13 +127,25 @@ class Binding:
             if name not in known or self.lacks(call, name):
                 continue
             array = restored(array, self.layouts.get(_base(name), ""), shapes.get(name))
+            if name in self.updates and array.shape == arrays[name[1:]].shape:
+                array = _gradient(arrays[name[1:]], array)
             if name in self.scaled:
-                array = array * call.upstream["dout"]
+                array = np.asarray(array * call.upstream["dout"])
             for difference in (DIFFERENCES[id] for id in self.differences):
                 if name in difference.tensors and array.dtype.kind == "f":
-                    array = difference.as_torch(array.astype(np.float64), call)
+                    array = np.asarray(difference.as_torch(array.astype(np.float64), call))
             tensors[name] = array
         return replace(answer, tensors=tensors)
+
+
+LR = float(2**20)  # the learning rate of a layer that updates its own weights: a power of two rounds nothing
+
+
+def _gradient(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Of an update after = before - LR gradient. Beside a gradient above 2**32 the weight is lost in rounding: it was a
+    whole number then."""
+    gradient = (before.astype(np.float64) - after) / LR
+    return np.where(np.abs(gradient) >= 2.0**32, np.rint(gradient), gradient)
 
 
 def _base(name: str) -> str:
@@ -230,5 +248,7 @@ PROMISES: dict[str, Callable[[Mapping[str, Any], Shapes], bool]] = {
     "batch": lambda settings, shapes: all(len(shape) > 1 for shape in shapes.values()),  # ... or more
     "divisible": _divisible,  # the windows cover the image without a rest
     "labels": _rows,  # one row of scores an image, one label each
+    "one grey image": lambda settings, shapes: shapes["x"][:2] == (1, 1),
+    "one image": lambda settings, shapes: shapes["x"][0] == 1,
     "classes": lambda settings, shapes: _rows(settings, shapes) and shapes["x"][1] > 1,  # ... of two classes or more
 }

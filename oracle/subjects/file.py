@@ -6,8 +6,7 @@ import ast
 import builtins
 import re
 import sys
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,42 @@ import numpy as np
 from oracle.subjects import Answer, Call, Failure
 from oracle.subjects.binding import Binding
 from oracle.subjects.differences import DIFFERENCES
+from oracle.subjects.notebook import Place, code_of
 from oracle.subjects.plan import Plan
-from oracle.subjects.reading import decoded
+from oracle.subjects.reading import decoded, statements, uses_old_numpy
 from oracle.worker.client import ForkServer, Worker, WorkerEnded
 from oracle.worker.protocol import LISTING, TO_GRADER, ProtocolError, strides_of
 
 _LINE = re.compile(r"([^\0]{1,100}), line (\d{1,7})")
 _NUMPYS = {"LinAlgError", "AxisError", "UFuncTypeError", "_UFuncNoLoopError", "_UFuncBinaryResolutionError"}
-_OWN_KINDS = {"ended", "memory"}
+_OWN_KINDS = {"ended", "memory", "Unavailable"}
+# What failed under this NumPy or Python alone: what to write instead.
+_HINTS = {
+    "only 0-dimensional arrays can be converted": "; older NumPy took an array of one number here: write x.item()",
+    "setting an array element with a sequence": "; older NumPy took an array of one number here: write x.item()",
+    "name 'xrange' is not defined": "; xrange is Python 2: write range",
+    "cannot be interpreted as an integer": "; in Python 2, / of integers was what // is now: write //",
+}
 
 
 class File:
-    """One Python file, read once. `fork` gives a worker process that has run it."""
+    """One Python file or notebook, read once. `fork` gives a worker process that has run it.
+
+    broken   blocks that are no Python: (line, what Python says, the line itself)
+    raised   top-level statements that raised when it was loaded
+    """
 
     def __init__(self, path: Path, timeout: float):
         self.path, self.timeout = path, timeout
-        self.source = path.read_bytes()
-        self.text = decoded(self.source)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an escape such as "\\d" in someone's file is not our news
-            self.tree = ast.parse(self.text, str(path))
+        self._cells: list[Place] = []
+        if path.suffix == ".ipynb":
+            self.text, self._cells = code_of(path.read_bytes())
+        else:
+            self.text = decoded(path.read_bytes())
+        body, self.broken = statements(self.text, str(path))
+        self.tree = ast.Module(body, [])
+        self.raised: list[Failure] = []
+        self._only_definitions = False
         self._server = ForkServer()
         top, self._packages, parts = path.parent, {}, [path.stem]
         while (top / "__init__.py").is_file() and top != top.parent:
@@ -46,20 +61,43 @@ class File:
         if parts[0] in sys.stdlib_module_names | {"numpy", "oracle"}:  # a file called random.py is not the library's
             parts[0] = f"submission_{parts[0]}"
         self._module = ".".join(parts)
-        self._roots = list(dict.fromkeys((str(top), str(path.parent))))
+        # the folder above: courses import "cs231n.im2col" and "common.util", and not all of them have an __init__
+        self._roots = list(dict.fromkeys(map(str, (top, path.parent, path.parent.parent))))
 
     def fork(self) -> tuple[Worker, dict[str, Any]]:
-        """(a worker, what the file defines). Raises WorkerEnded with the reason where it cannot be run."""
+        """(a worker, what the file defines). A script that trains for hours is loaded without what it does beside its
+        definitions. Raises WorkerEnded with the reason where it cannot be run."""
+        try:
+            return self._fork()
+        except WorkerEnded as error:
+            if error.failure.kind == "unjudged" or self._only_definitions:
+                raise
+            self._only_definitions = True
+            try:
+                forked = self._fork()
+            except WorkerEnded:
+                self._only_definitions = False
+            else:
+                self.raised.insert(0, error.failure)
+                return forked
+            raise
+
+    def _fork(self) -> tuple[Worker, dict[str, Any]]:
         worker = Worker(self._server)
         text = {"do": "load", "path": str(self.path), "module": self._module, "packages": self._packages,
-                "roots": self._roots, "folder": worker.folder.name}  # fmt: skip
-        source = np.frombuffer(self.source, np.uint8)
+                "roots": self._roots, "folder": worker.folder.name,
+                "only_definitions": self._only_definitions}  # fmt: skip
+        source = np.frombuffer(self.text.encode(), np.uint8)
         said, _, failure = worker.request(text, {"source": source}, self.timeout, LISTING)
         if failure is None and "defines" not in said:
             failure = self.failures(said).get("load", _GARBLED)
         if failure is not None:
             worker.close()
             raise WorkerEnded(failure)
+        reported = said.get("raised")
+        self.raised = [
+            self._failure(entry) for entry in (reported if isinstance(reported, list) else ()) if _strings(entry, 3)
+        ]
         return worker, said["defines"]
 
     def failures(self, said: Mapping[str, Any]) -> dict[str, Failure]:
@@ -68,12 +106,22 @@ class File:
         found = {}
         reported = said.get("failures")
         for phase, entry in reported.items() if isinstance(reported, dict) else ():
-            if phase not in ("load", "forward", "backward") or not _strings(entry, 3):
-                continue
-            kind, message, place = entry
-            known = isinstance(getattr(builtins, kind, None), type) or kind in _NUMPYS or kind in _OWN_KINDS
-            found[phase] = Failure(kind if known else "Exception", printable(message), *self._line(place))
+            if phase in ("load", "forward", "backward") and _strings(entry, 3):
+                found[phase] = self._failure(entry)
         return found
+
+    def _failure(self, entry: Sequence[str]) -> Failure:
+        kind, message, place = entry
+        known = isinstance(getattr(builtins, kind, None), type) or kind in _NUMPYS or kind in _OWN_KINDS
+        hint = next((hint for pattern, hint in _HINTS.items() if pattern in message), "")
+        return Failure(kind if known else "Exception", printable(message) + hint, *self._line(place))
+
+    def where(self, line: int) -> str:
+        """ "line 12", "cell 3, line 5" of a notebook"""
+        if not self._cells:
+            return f"line {line}"
+        cell, inside = self._cells[min(line, len(self._cells)) - 1]
+        return f"cell {cell}, line {inside}"
 
     def _line(self, place: str) -> tuple[str, str]:
         """(where, source) of "layers.py, line 12"."""
@@ -81,8 +129,11 @@ class File:
         if match is None:
             return "", ""
         name, number = match[1], int(match[2])
-        lines = self.text.splitlines() if name == self.path.name else self._neighbour(name)
-        return (place, lines[number - 1].strip()) if 1 <= number <= len(lines) else ("", "")
+        own = name == self.path.name
+        lines = self.text.splitlines() if own else self._neighbour(name)
+        if not 1 <= number <= len(lines):
+            return "", ""
+        return f"{name}, {self.where(number)}" if own else place, lines[number - 1].strip()
 
     def _neighbour(self, name: str) -> list[str]:
         """The lines of another file below the submission's folders."""
@@ -105,6 +156,10 @@ class Session:
     def __init__(self, file: File):
         self._file = file
         self._worker: Worker | None = None
+
+    @property
+    def file(self) -> File:
+        return self._file
 
     def run(self, plan: Plan, arrays: Mapping[str, np.ndarray], look: bool = False) -> tuple[Answer, dict[str, Any]]:
         """(the answer in the file's own layout, what a trial run saw)."""
@@ -143,7 +198,8 @@ class FileSubject:
     @property
     def notes(self) -> list[tuple[str, str]]:
         """(id, text) of what its course prescribes and torch does otherwise."""
-        return [(id, DIFFERENCES[id].text) for id in self.binding.differences]
+        old = ("old-numpy",) if uses_old_numpy(self._session.file.tree) else ()
+        return [(id, DIFFERENCES[id].text) for id in (*self.binding.differences, *old)]
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
         return self.binding.takes(settings, shapes, training)

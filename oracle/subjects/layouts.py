@@ -2,7 +2,8 @@
 
 "OI->IO" is transposed, "F->1F" has an axis of size 1 that torch does not have, "OIHW->OIhw" goes through its small
 letters backwards, "OIHW->O(IHW)" has the axes in brackets as one, "N->NC" is a label as a row of zeros with one 1.
-"NI->N**" is a row of I numbers folded into two axes, as an image is before it is flattened.
+"NCHW->HW" is one image of one channel, without those axes; "NI->N**" is a row of I numbers folded into
+two axes, as an image is before it is flattened.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ def relaid(array: np.ndarray, layout: str, classes: int = 0) -> np.ndarray:
         return np.eye(classes)[array]
     torchs, own = layout.split("->")
     letters = re.sub(r"[()]", "", own)
+    gone = tuple(place for place, axis in enumerate(torchs) if axis not in letters.upper())
+    array, torchs = array.squeeze(gone), "".join(axis for axis in torchs if axis in letters.upper())
     moved = array.transpose([torchs.index(axis.upper()) for axis in letters if axis != "1"])
     moved = moved[tuple(_backwards(axis) for axis in letters if axis != "1")]
     moved = np.expand_dims(moved, [place for place, axis in enumerate(letters) if axis == "1"])
@@ -50,7 +53,8 @@ def restored(array: np.ndarray, layout: str, shape: tuple[int, ...] | None = Non
         return array
     array = array[tuple(_backwards(axis) for axis in letters)].squeeze(extra)
     bare = letters.replace("1", "").upper()
-    return array.transpose([bare.index(axis) for axis in torchs])
+    moved = array.transpose([bare.index(axis) for axis in torchs if axis in bare])
+    return np.expand_dims(moved, [place for place, axis in enumerate(torchs) if axis not in bare])
 
 
 def fold(shape: tuple[int, ...]) -> tuple[int, ...]:

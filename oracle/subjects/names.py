@@ -6,7 +6,7 @@ import re
 
 CLASSES: dict[str, tuple[str, ...]] = {
     "Conv1d": ("conv1d", "convolution1d"),
-    "Conv2d": ("conv2d", "conv", "convolution", "convolution2d", "convolutional", "convolutional2d"),
+    "Conv2d": ("conv2d", "conv", "conv3x3", "convolution", "convolution2d", "convolutional", "convolutional2d"),
     "Conv3d": ("conv3d", "convolution3d"),
     "Linear": ("linear", "dense", "fullyconnected", "fc", "affine", "fullyconnect"),
     "MaxPool2d": ("maxpool2d", "maxpool", "maxpooling", "maxpooling2d", "pooling", "pool", "pool2d", "pooling2d"),
@@ -17,6 +17,17 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "Tanh": ("tanh", "hyperbolictangent"),
     "LeakyReLU": ("leakyrelu",),
     "Flatten": ("flatten", "flattening"),
+    "GELU": ("gelu",),
+    "ELU": ("elu",),
+    "Softmax": ("softmax",),
+    "Dropout": ("dropout",),
+    "BatchNorm1d": ("batchnorm", "batchnorm1d", "batchnormalization", "batchnormalization1d"),
+    "BatchNorm2d": ("batchnorm2d", "batchnormalization2d", "spatialbatchnorm"),
+    "LayerNorm": ("layernorm", "layernormalization"),
+    "MSELoss": ("mse", "mseloss", "meansquarederror", "meansquarederrorloss", "meansquaredloss"),
+    "CrossEntropyLoss": ("crossentropy", "crossentropyloss", "softmaxcrossentropy", "softmaxcrossentropyloss",
+                         "softmaxwithcrossentropy", "softmaxwithloss", "softmaxloss", "crossentropywithsoftmax",
+                         "categoricalcrossentropy"),
 }  # fmt: skip
 
 _AROUND = re.compile(r"^(my|np|numpy|naive|simple|custom|scratch)+(?=.)|(?<=.)(layer|module|scratch|numpy|naive|np)+$")
@@ -41,18 +52,27 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "dilation": ("dilation", "dilations", "dilationrate"),
     "groups": ("groups", "group", "ngroups", "numgroups"),
     "bias": ("bias", "usebias", "withbias", "hasbias"),
+    "p": ("p", "prob", "probability", "rate", "dropoutrate", "dropoutratio", "dropoutprob", "droprate", "dropprob",
+          "ratio", "pdrop"),
+    "num_features": ("numfeatures", "nfeatures", "dim", "features", "size", "channels", "numchannels", "nchannels",
+                     "inputdim", "inputsize", "d", "c"),
+    "normalized_shape": ("normalizedshape", "dim", "features", "size", "d", "inputdim", "numfeatures", "nfeatures"),
+    "eps": ("eps", "epsilon"),
+    "momentum": ("momentum",),
     "negative_slope": ("negativeslope", "alpha", "slope", "leak"),
 }  # fmt: skip
 
 # Arguments that a layer can do without while it is judged.
 UNUSED = ("optimizer", "activation", "activationfn", "initializer", "init", "rng", "seed", "name", "debug",
-          "regularizer", "weightinitfn", "biasinitfn", "lr", "learningrate", "inputshape")  # fmt: skip
+          "regularizer", "weightinitfn", "biasinitfn", "weightinit", "initmethod", "scale", "std")  # fmt: skip
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
-    "weight": ("w", "weight", "weights", "kernel", "kernels", "filter", "filters", "wmat", "theta"),
-    "bias": ("b", "bias", "biases"),
+    "weight": ("w", "weight", "weights", "kernel", "kernels", "filter", "filters", "wmat", "theta", "gamma", "bw", "g"),
+    "bias": ("b", "bias", "biases", "beta", "bb"),
     "x": ("x", "input", "inputs"),
-}
+    "running_mean": ("runningmean", "runningm", "movingmean", "runmean", "meanrunning"),
+    "running_var": ("runningvar", "runningv", "movingvar", "runvar", "varrunning", "runningvariance", "movingvariance"),
+}  # fmt: skip
 
 # What stands before or after the name of a tensor where its gradient is meant.
 _GRADIENT = (
@@ -63,8 +83,23 @@ _GRADIENT = (
     *(("", after) for after in ("grad", "grads", "gradient", "gradients")),
 )
 
-FORWARD = ("forward", "__call__", "forwardprop", "forward_pass", "fprop")
-BACKWARD = ("backward", "backprop", "backward_prop", "backward_pass", "bprop", "back")
+# What a method's arguments stand for; the first one is x, or the upstream gradient, whatever it is called.
+ROLES: dict[str, tuple[str, ...]] = {
+    "$target": ("y", "t", "target", "targets", "label", "labels", "ytrue", "truth", "groundtruth", "yactual", "actual"),
+    "$x": ("x", "input", "inputs", "ypred", "yhat", "pred", "preds", "prediction", "predictions", "logits", "scores",
+           "output", "outputs", "z", "a"),
+    "$dout": ("dout", "gradoutput", "grad", "dy", "dz", "dldout", "outputgradient", "upstream", "dloss", "delta"),
+    "$cache": ("cache",),
+    "$lr": ("lr", "learningrate", "learnrate", "alpha", "eta", "stepsize"),
+    "@training": ("training", "train", "istraining", "trainflg", "istrain", "trainmode"),
+    "@evaluation": ("eval", "test", "istest"),
+}  # fmt: skip
+LEARNING_RATE = ROLES["$lr"]
+
+FORWARD = ("forward", "__call__", "forwardprop", "forward_prop", "forward_pass", "fprop", "forward_propagation",
+           "feedforward", "feed_forward", "compute")  # fmt: skip
+BACKWARD = ("backward", "backprop", "backward_prop", "backward_pass", "bprop", "back", "backward_propagation",
+            "back_propagation", "backpropagate", "gradient")  # fmt: skip
 
 
 def plain(name: str) -> str:
@@ -88,6 +123,10 @@ def argument_of(name: str, settings: tuple[str, ...]) -> str | None:
         if setting.partition("[")[0] in settings and plain(name) in names:
             return setting
     return None
+
+
+def role_of(argument: str) -> str | None:
+    return next((role for role, names in ROLES.items() if plain(argument) in names), None)
 
 
 def parameter_of(path: str) -> str | None:

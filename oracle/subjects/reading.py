@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
+import warnings
 from collections.abc import Iterator
 
 
@@ -15,6 +17,75 @@ def decoded(source: bytes) -> str:
         return source.decode(encoding).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise SyntaxError(f"the file is not in the encoding that it declares ({error.encoding})") from None
+
+
+Broken = tuple[int, str, str]  # line, what Python says, the line itself
+
+
+def statements(text: str, path: str) -> tuple[list[ast.stmt], list[Broken]]:
+    """(the top-level statements, what is no Python). Where the text as a whole cannot be parsed, each block that begins
+    at the left margin is parsed alone: a broken function does not take its neighbours along."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an escape such as "\\d" in someone's file is not our news
+        try:
+            return ast.parse(text, path).body, []
+        except SyntaxError:
+            found: list[ast.stmt] = []
+            broken: list[Broken] = []
+            for first, block in _blocks(text):
+                try:
+                    found += ast.parse("\n" * first + block, path).body
+                except SyntaxError as error:
+                    line = error.lineno or first + 1
+                    broken.append((line, error.msg, (text.splitlines()[line - 1 : line] or [""])[0].strip()))
+            return found, broken
+
+
+_GOES_ON = re.compile(r"[\s)\]}#]|(else|elif|except|finally)\b")
+
+
+def _blocks(text: str) -> Iterator[tuple[int, str]]:
+    """(number of lines before it, block): lines that belong together because only the first is at the left margin."""
+    lines = text.splitlines(keepends=True)
+    first = 0
+    for place, line in enumerate(lines):
+        decorated = lines[first].startswith("@") and line.startswith(("def ", "class ", "@"))
+        if place > first and not _GOES_ON.match(line) and not decorated:
+            yield first, "".join(lines[first:place])
+            first = place
+    if lines:
+        yield first, "".join(lines[first:])
+
+
+def definitions(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Without what a script does beside: imports, functions, classes, and names for literals."""
+    return [
+        statement
+        for statement in body
+        if isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+        or (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant | ast.Name | ast.Attribute))
+    ]
+
+
+OLD_NUMPY = ("int", "float", "object", "str", "complex", "long", "unicode", "NaN", "NAN", "Inf", "Infinity", "infty",
+             "float_", "complex_", "product", "cumproduct", "sometrue", "alltrue", "row_stack", "in1d", "trapz",
+             "round_")  # fmt: skip
+
+
+def uses_old_numpy(tree: ast.Module) -> bool:
+    """Whether it reads a name that NumPy no longer has."""
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in OLD_NUMPY and isinstance(node.value, ast.Name)
+        and node.value.id in ("np", "numpy") for node in ast.walk(tree)
+    )  # fmt: skip
+
+
+_PYTHON_2 = re.compile(r"\s*print\s+[^(=\s]|\s*except\s+[\w.]+\s*,\s*\w+\s*:|.*<>|\s*raise\s+\w+\s*,|.*\bexec\s+['\"]")
+
+
+def python_2(text: str) -> list[int]:
+    """The lines that only Python 2 can read."""
+    return [number for number, line in enumerate(text.splitlines(), 1) if _PYTHON_2.match(line)]
 
 
 def imports(tree: ast.Module) -> set[str]:

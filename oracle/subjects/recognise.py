@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oracle.subjects.binding import Binding
-from oracle.subjects.conventions import CONVENTIONS
+from oracle.subjects.conventions import CONVENTIONS, TORCH
 from oracle.subjects.plan import Step
 
 Arguments = Sequence[tuple[str, bool]]  # (name, whether it must be given)
@@ -57,12 +57,13 @@ class Found:
     taken: set[str] = field(default_factory=set)
 
 
-def recognised(defined: Defined, undone: set[str], wanted: Iterable[str], convention: str, only: str | None) -> Found:
+def recognised(defined: Defined, undone: set[str], wanted: Iterable[str], convention: str, only: str | None,
+               torch: bool = False) -> Found:  # fmt: skip
     """The rows of `convention` ("auto": of every course) that the file has. `undone` are the functions and methods
-    whose body is a template; `only` is the one name that was asked for."""
+    whose body is a template; `only` is the one name that was asked for; `torch` says that the file is torch code."""
     found = Found()
     for course, rows in CONVENTIONS.items():
-        if convention not in ("auto", course):
+        if convention not in ("auto", course) or torch != (course in TORCH):
             continue
         here = [row for row in rows if _name(row) not in found.taken and _fits(row, defined, convention == course)]
         sure = convention == course or any(row.tells or row.plan.make is None for row in here)
@@ -89,6 +90,8 @@ def _sort(found: Found, course: str, rows: Sequence[Binding], defined: Defined, 
         if backward is not None and (_called(row, backward, defined) is None or _full(row, backward) in undone):
             if key in seen:
                 continue
+            if row.optional and not any(names == _full(row, backward) for _, names in found.missing):
+                found.missing.append((row.spec, _full(row, backward)))
             row = row.forward_only()
         seen.add(key)
         found.rows.append((course, row))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
+import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +16,18 @@ from typing import Any
 
 from oracle.layers import SPECS
 from oracle.subjects import Failure, Subject
-from oracle.subjects.classes import Unreadable, bind, settled
-from oracle.subjects.conventions import CONVENTIONS
+from oracle.subjects.archive import ArchiveError, unpack
+from oracle.subjects.classes import Unreadable, bind, described, settled
+from oracle.subjects.conventions import CONVENTIONS, TORCH, UNSUPPORTED
 from oracle.subjects.file import File, FileSubject, Session
+from oracle.subjects.mapping import Map, parse_map
 from oracle.subjects.names import spec_of
-from oracle.subjects.reading import imports, unfilled
+from oracle.subjects.reading import imports, python_2, unfilled
 from oracle.subjects.recognise import Defined, recognised
 from oracle.worker.client import WorkerEnded
 
 KNOWN_CONVENTIONS = ("auto", "scratchnet", "torch", *CONVENTIONS, "class")
+_IMPORTS = ("ImportError", "ModuleNotFoundError")  # at the top of a file: what its layers may need
 _SKIPPED = {"node_modules", "__pycache__", "site-packages"}
 
 
@@ -34,6 +40,8 @@ class Target:
     """subjects   what can be judged
     missing    (spec, functions) that the file has as an unfilled template
     problems   what looks like a layer and cannot be judged, and why
+    unjudged   (spec, functions, reason) that cannot be judged at all
+    bindings   what each function or class was taken for, and how it is called
     """
 
     name: str
@@ -42,6 +50,8 @@ class Target:
     subjects: list[Subject] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unjudged: list[tuple[str, str, str]] = field(default_factory=list)
+    bindings: list[str] = field(default_factory=list)
     _close: list[Callable[[], None]] = field(default_factory=list)
 
     def close(self) -> None:
@@ -56,24 +66,35 @@ class Target:
         self.close()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the user wants of a target, and says of it."""
+
+    wanted: Sequence[str]
+    convention: str
+    timeout: float
+    told: Map
+
+
 def open_target(
-    text: str, specs: Iterable[str] | None = None, convention: str = "auto", timeout: float = 10.0
+    text: str, specs: Iterable[str] | None = None, convention: str = "auto", timeout: float = 10.0, map_text: str = "",
 ) -> Target:
     """The target that `text` names, with the layers among `specs` (default: every layer that the oracle knows).
 
-    timeout  seconds that the file has to load, and then for each case
+    timeout   seconds that the file has to load, and then for each case
+    map_text  what cannot be guessed of a class: see oracle.subjects.mapping
     Raises TargetError for a file that does not exist, does not parse, raises on import, or has nothing to judge.
     """
     if convention not in KNOWN_CONVENTIONS:
         raise TargetError(f"convention {convention!r} is not known; known are {', '.join(KNOWN_CONVENTIONS)}")
-    wanted = tuple(SPECS if specs is None else specs)
+    asked = Asked(tuple(SPECS if specs is None else specs), convention, timeout, parse_map(map_text))
     if text in ("scratchnet", "naive"):
-        target = _own(text, wanted)
-    elif text.endswith(".py") or "/" in text or Path(text).is_dir():
-        target = _path(Path(text), wanted, convention, timeout)
+        target = _own(text, asked.wanted)
+    elif text.endswith((".py", ".ipynb", ".zip")) or "/" in text or Path(text).is_dir():
+        target = _path(Path(text), asked)
     else:
-        target = _module(text, wanted, convention, timeout)
-    if not target.subjects and not target.missing:
+        target = _module(text, asked)
+    if not (target.subjects or target.missing or target.unjudged):
         target.close()
         raise TargetError(_nothing(target, specs))
     return target
@@ -95,21 +116,37 @@ def _own(name: str, wanted: Sequence[str]) -> Target:
     return Target(name, "scratchnet", "in-process", list(subjects))
 
 
-def _path(path: Path, wanted: Sequence[str], convention: str, timeout: float) -> Target:
+def _path(path: Path, asked: Asked) -> Target:
     if not path.exists():
         raise TargetError(f"{path}: there is no such file or folder")
     if path.is_dir():
-        return _folder(path, wanted, convention, timeout)
-    if path.suffix != ".py":
-        raise TargetError(f"{path}: a .py file, a folder or the name of a module was expected")
-    return _file(path, str(path), wanted, convention, timeout)
+        return _folder(path, asked)
+    if path.suffix == ".zip":
+        return _zip(path, asked)
+    if path.suffix not in (".py", ".ipynb"):
+        raise TargetError(f"{path}: a .py file, a notebook, a folder, a zip or the name of a module was expected")
+    return _file(path, str(path), asked)
 
 
-def _folder(path: Path, wanted: Sequence[str], convention: str, timeout: float) -> Target:
+def _zip(path: Path, asked: Asked) -> Target:
+    """The folder that is in it, in a place of its own that goes with the target."""
+    place = tempfile.TemporaryDirectory(prefix="oracle-zip-", ignore_cleanup_errors=True)
+    try:
+        unpack(path, Path(place.name))
+        target = _folder(Path(place.name), asked)
+    except ArchiveError as error:
+        place.cleanup()
+        raise TargetError(f"{path}: {error}") from None
+    target.name = str(path)
+    target._close.insert(0, place.cleanup)
+    return target
+
+
+def _folder(path: Path, asked: Asked) -> Target:
     """All files below the folder that define something that can be judged, as one target."""
-    whole = Target(str(path), convention, "L0")
+    whole = Target(str(path), asked.convention, "L3")
     found = set()
-    for file in sorted(path.rglob("*.py")):
+    for file in sorted(file for file in path.rglob("*") if file.suffix in (".py", ".ipynb")):
         parts = file.relative_to(path).parts
         if any(part.startswith(".") or part in _SKIPPED for part in parts):
             continue
@@ -117,7 +154,7 @@ def _folder(path: Path, wanted: Sequence[str], convention: str, timeout: float) 
         try:
             if not _promising(file):
                 continue
-            part = _file(file, name, wanted, convention, timeout)
+            part = _file(file, name, asked)
         except TargetError as error:
             whole.problems.append(str(error))
             continue
@@ -127,10 +164,12 @@ def _folder(path: Path, wanted: Sequence[str], convention: str, timeout: float) 
             subject.implements = f"{name}: {subject.implements}"
         found |= {part.convention} if part.subjects else set()
         whole.subjects += part.subjects
+        whole.unjudged += [(spec, f"{name}: {names}", reason) for spec, names, reason in part.unjudged]
         whole.missing += [(spec, f"{name}: {implements}") for spec, implements in part.missing]
         whole.problems += part.problems
+        whole.bindings += [f"{name}: {line}" for line in part.bindings]
         whole._close += part._close
-    whole.convention = "+".join(sorted(found)) or convention
+    whole.convention = "+".join(sorted(found)) or asked.convention
     return whole
 
 
@@ -142,46 +181,77 @@ def _promising(path: Path) -> bool:
 
 
 def _file(
-    path: Path, name: str, wanted: Sequence[str], convention: str, timeout: float, only: str | None = None
+    path: Path, name: str, asked: Asked, only: str | None = None
 ) -> Target:
     try:
-        file = File(path.resolve(), timeout)
-    except SyntaxError as error:
-        where = f", line {error.lineno}: `{(error.text or '').strip()}`" if error.lineno else ""
-        raise TargetError(f"{name} is no Python that can be read{where}: {error.msg}{_python_2(error)}") from None
-    except (ValueError, RecursionError, MemoryError, OSError) as error:
+        file = File(path.resolve(), asked.timeout)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
         raise TargetError(f"{name} cannot be read: {error}") from None
+    packages = imports(file.tree)
+    for package in packages & UNSUPPORTED.keys():
+        raise TargetError(f"{name} cannot be judged: {UNSUPPORTED[package]}")
+    if "torch" in packages and (course := _torch_rows(file, name, asked, only)) is not None:
+        return course
+    old = python_2(file.text) if file.broken else []
+    if old:
+        return _python_2(Target(name, asked.convention, "L0"), file, old, asked)
     try:
         worker, defines = file.fork()
         worker.close()
     except WorkerEnded as error:
         file.close()
         raise TargetError(f"{name} cannot be loaded: {_said(error.failure, file)}") from None
-    target = Target(name, convention, "L0", _close=[file.close])
+    target = Target(name, asked.convention, "L0", _close=[file.close])
+    target.problems += [f"{name}, {file.where(line)} is no Python that can be read: {why}: `{text}`"
+                        for line, why, text in file.broken]  # fmt: skip
     try:
-        _recognise(target, file, defines, wanted, convention, only)
+        _recognise(target, file, defines, asked, only)
+        needed = [failure for failure in file.raised if not target.subjects or failure.kind in _IMPORTS]
+        target.problems += [f"{name}, did not run: {_said(failure, file)}" for failure in needed]
     except BaseException:
         target.close()
         raise
     return target
 
 
+def _torch_rows(file: File, name: str, asked: Asked, only: str | None) -> Target | None:
+    """A course's file on torch tensors, run in this process; None where it has nothing of the kind."""
+    names = {node.name for node in file.tree.body if isinstance(node, ast.ClassDef)}
+    rows = {row.plan.forward.function.partition(".")[0] for course in TORCH for row in CONVENTIONS[course]}
+    if not names & rows or asked.convention not in ("auto", *TORCH):
+        return None
+    from oracle.subjects.torch_file import TorchFileSubject, load
+
+    try:
+        namespace, defines = load(file.path)
+    except Exception as error:  # whatever someone's module does on import
+        raise TargetError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+    found = recognised(Defined.of(defines), unfilled(file.tree), asked.wanted, asked.convention, only, torch=True)
+    target = Target(name, "eecs", "in-process", missing=found.missing)
+    target.subjects += [TorchFileSubject(row, namespace) for _, row in found.rows]
+    target.bindings += [f"{row.implements} -> {row.spec} ({course})" for course, row in found.rows]
+    return target if found.rows or found.missing else None
+
+
 def _recognise(
-    target: Target, file: File, defines: dict[str, Any], wanted: Sequence[str], convention: str, only: str | None
+    target: Target, file: File, defines: dict[str, Any], asked: Asked, only: str | None
 ) -> None:
     """Fill the target with what the file defines: what the courses ask for first, then classes of any shape."""
     empty = unfilled(file.tree)
     defined = Defined.of(defines)
-    known = recognised(defined, empty, wanted, convention, only)
+    known = recognised(defined, empty, asked.wanted, asked.convention, only)
     target.missing += known.missing
     found = []
     for course, row in known.rows:
         session = Session(file)
         _add(target, FileSubject(settled(row, session), session))
+        target.bindings.append(f"{row.implements} -> {row.spec} ({course})")
         found.append(course)
-    for name, methods in defined.classes.items() if convention in ("auto", "class") else ():
-        spec = spec_of(name)
-        if spec not in wanted or spec not in SPECS or only not in (None, name) or name in known.taken:
+    for name, methods in defined.classes.items() if asked.convention in ("auto", "class") else ():
+        spec = asked.told.classes.get(name) or spec_of(name)
+        if spec is None or spec not in asked.wanted or spec not in SPECS or only not in (None, name):
+            continue
+        if name in known.taken:
             continue
         undone = {method for method in methods if f"{name}.{method}" in empty}
         if "forward" in undone or (not methods.keys() - {"__init__"}):
@@ -190,11 +260,12 @@ def _recognise(
         session = Session(file)
         target._close.append(session.close)
         try:
-            binding = bind(SPECS[spec], name, methods, session, undone)
+            binding = bind(SPECS[spec], name, methods, session, undone, asked.told)
         except Unreadable as error:
             target.problems.append(str(error))
             continue
         target.subjects.append(FileSubject(binding, session))
+        target.bindings.append(f"{name} -> {spec}: {described(binding)}")
         found.append("class")
     target.convention = "+".join(sorted(set(found))) if found else target.convention
 
@@ -218,11 +289,24 @@ def _said(failure: Failure, file: File) -> str:
     return f"{kind}{failure.message}{where}{hint}"
 
 
-def _python_2(error: SyntaxError) -> str:
-    return " (it is Python 2; run 2to3 on it)" if "Missing parentheses in call to 'print'" in (error.msg or "") else ""
+def _python_2(target: Target, file: File, lines: list[int], asked: Asked) -> Target:
+    """What a file of Python 2 has, by its text alone: none of it can be judged."""
+    shown = ", ".join(f"{file.where(line)}: `{file.text.splitlines()[line - 1].strip()}`" for line in lines[:3])
+    reason = f"it is Python 2 ({shown}); run 2to3 on it, and look at every / of integers"
+    named = set(re.findall(r"^(?:def|class)\s+(\w+)", file.text, re.MULTILINE))
+    rows = [row for course in CONVENTIONS.values() for row in course
+            if row.plan.make is None and row.spec in asked.wanted]  # fmt: skip
+    seen = {row.plan.forward.function: (row.spec, row.implements) for row in reversed(rows)
+            if row.plan.forward.function in named}  # fmt: skip
+    classes = [(spec, name) for name in sorted(named) if (spec := spec_of(name)) in asked.wanted and spec in SPECS]
+    found = (*reversed(seen.values()), *classes)
+    target.unjudged += [(spec, names, reason) for spec, names in found if spec is not None]
+    target.problems.append(f"{target.name}: {reason}")
+    file.close()
+    return target
 
 
-def _module(text: str, wanted: Sequence[str], convention: str, timeout: float) -> Target:
+def _module(text: str, asked: Asked) -> Target:
     """`package.module[:Name]`: torch modules run in this process, everything else as the file that it is."""
     module, _, name = text.partition(":")
     try:
@@ -237,12 +321,12 @@ def _module(text: str, wanted: Sequence[str], convention: str, timeout: float) -
         )
     path = Path(found.origin)
     try:
-        is_torch = convention == "torch" or "torch" in imports(File(path, timeout).tree)
+        is_torch = asked.convention == "torch" or "torch" in imports(File(path, asked.timeout).tree)
     except (SyntaxError, ValueError):
         is_torch = False
     if not is_torch:
-        return _file(path, text, wanted, convention, timeout, name or None)
-    return _torch(text, module, name, wanted)
+        return _file(path, text, asked, name or None)
+    return _torch(text, module, name, asked.wanted)
 
 
 def _torch(text: str, module: str, name: str, wanted: Sequence[str]) -> Target:

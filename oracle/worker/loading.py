@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import linecache
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
+
+from oracle.subjects.reading import definitions, statements
+from oracle.worker import shims
 
 
 class Submission:
@@ -22,6 +27,7 @@ class Submission:
         self._path, self._folder = path, os.path.dirname(path)
         self._roots = [*roots]
         sys.path += roots
+        shims.install()
         for name, folder in packages.items():
             sys.modules[name] = package = ModuleType(name)
             package.__path__ = [folder]
@@ -34,9 +40,18 @@ class Submission:
     def namespace(self) -> dict[str, Any]:
         return self._module.__dict__
 
-    def run(self, source: bytes) -> None:
-        """All of its statements. Whatever they raise goes through."""
-        exec(compile(source, self._path, "exec"), self.namespace)
+    def run(self, text: str, only_definitions: bool) -> list[BaseException]:
+        """All of its top-level statements, one at a time; what they raise. Scripts load data and train at import: what
+        of it cannot be done here does not take the layers along."""
+        linecache.cache[self._path] = (len(text), None, text.splitlines(keepends=True), self._path)
+        body, _ = statements(text, self._path)
+        raised = []
+        for statement in definitions(body) if only_definitions else body:
+            try:
+                exec(compile(ast.Module([statement], []), self._path, "exec"), self.namespace)
+            except BaseException as error:  # SystemExit too
+                raised.append(error)
+        return raised
 
     def locate(self, path: str) -> str | None:
         """The name of one of the submission's files, from its folder or the import path; None for any other file."""

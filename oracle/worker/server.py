@@ -31,6 +31,7 @@ from oracle.worker.protocol import LISTING, TO_GRADER, TO_WORKER, Frame, Protoco
 
 CONTROL = struct.Struct("<4si")
 RUNS = -1  # the wait status of a process that has not ended
+_RAISED = 4  # top-level statements whose exception is told
 EXIT_REPORT = 0.2  # seconds in which a process whose channel closed must have ended
 
 
@@ -119,12 +120,13 @@ class Worker:
         tempfile.tempdir = None
         self._submission = Submission(text["path"], text["module"], text["packages"], text["roots"])
         try:
-            self._submission.run(frame.arrays["source"].tobytes())
-        except BaseException as error:  # whatever a file does on import, SystemExit too
+            raised = self._submission.run(frame.arrays["source"].tobytes().decode(), text["only_definitions"])
+            failures = [failure(error, self._submission.locate) for error in raised[:_RAISED]]
+            said = {"defines": self._submission.defines(), "raised": [_failure(each) for each in failures]}
+            self._send(Frame(frame.id, said), LISTING)
+        except BaseException as error:  # what a file does to the functions that look at it
             answer = Answer(failures={"load": failure(error, self._submission.locate)})
             self._send(Frame(frame.id, _text(answer)), TO_GRADER)
-        else:
-            self._send(Frame(frame.id, {"defines": self._submission.defines()}), LISTING)
 
     def _run(self, frame: Frame) -> None:
         assert self._submission is not None
@@ -173,13 +175,14 @@ class Worker:
 def _text(answer: Answer) -> dict[str, Any]:
     """All of an answer but its tensors, cut to what the grader accepts."""
     return {
-        "failures": {
-            phase: [_plain(said.kind, 60), _plain(said.message, 500), _plain(said.where, 100)]
-            for phase, said in answer.failures.items()
-        },
+        "failures": {phase: _failure(said) for phase, said in answer.failures.items()},
         "modified": list(answer.modified),
         "notes": [_plain(note, 60) for note in answer.notes[:4]],
     }
+
+
+def _failure(said: Failure) -> list[str]:
+    return [_plain(said.kind, 60), _plain(said.message, 500), _plain(said.where, 100)]
 
 
 def _plain(text: str, length: int) -> str:

@@ -348,7 +348,7 @@ def test_the_worker_answers_as_this_process_would():
     with open(path) as file:
         exec(file.read(), namespace)
     with open_target(path) as target:
-        assert len(target.subjects) == 5
+        assert len(target.subjects) == 6  # affine on rows, and on inputs of three axes
         for subject in target.subjects:
             for call in _calls(subject):
                 there = subject.run(call)

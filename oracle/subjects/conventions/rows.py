@@ -49,10 +49,11 @@ def pair(
     accepts: Mapping[str, Any],
     plan: Mapping[str, Any] | None = None,
     form: str = "",
+    also: tuple[Any, ...] = (),
     **more: Any,
 ) -> Binding:
-    """forward(*args) -> (out, cache);  backward(dout, cache) -> gradients"""
-    steps = Plan(Step(forward, args, {}, ("out", "cache")), Step(backward, ("$dout", "$cache"), {}, gradients),
+    """forward(*args) -> (out, cache);  backward(dout, cache, *also) -> gradients"""
+    steps = Plan(Step(forward, args, {}, ("out", "cache")), Step(backward, ("$dout", "$cache", *also), {}, gradients),
                  **(plan or {}))  # fmt: skip
     return Binding(spec, f"{forward}, {backward}{form and f' ({form})'}", steps, accepts, **more)
 
@@ -60,7 +61,8 @@ def pair(
 def loss(spec: str, function: str, accepts: Mapping[str, Any], **more: Any) -> Binding:
     """function(x, y) -> (loss, dx): its gradient is that of an upstream gradient of 1"""
     plan = Plan(Step(function, ("$x", "$target"), {}, ("out", "dx")))
-    return Binding(spec, function, plan, accepts, **({"scaled": ("dx",), "shapes": "labels"} | more))
+    usual: dict[str, Any] = {"scaled": ("dx",), "shapes": "labels", "absent": ("dtarget",)}
+    return Binding(spec, function, plan, accepts, **(usual | more))
 
 
 def layer(
@@ -71,9 +73,10 @@ def layer(
     forward: tuple[Any, ...] = ("$x",),
     backward: tuple[Any, ...] = ("$dout",),
     plan: Mapping[str, Any] | None = None,
+    form: str = "",
     **more: Any,
 ) -> Binding:
     """name(*make);  forward(*forward) -> out;  backward(*backward) -> dx; the rest in attributes"""
     steps = Plan(Step(".forward", forward, {}, ("out",)), Step(".backward", backward, {}, ("dx",)), Step(name, make),
                  **(plan or {}))  # fmt: skip
-    return Binding(spec, f"{name}.forward, {name}.backward", steps, accepts, **more)
+    return Binding(spec, f"{name}.forward, {name}.backward{form and f' ({form})'}", steps, accepts, **more)
