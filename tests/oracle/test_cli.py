@@ -101,7 +101,6 @@ def test_exit_code(oracle, arguments, code):
 
 REFUSED = {
     "no-file": (["absent.py"], "absent.py: there is no such file or folder"),
-    "no-file-beside-a-right-one": (["right.py", "absent.py"], "absent.py: there is no such file or folder"),
     "no-python": (["broken.py"], "broken.py is no Python that can be read, line 1"),
     "python-2": (["python2.py"], "it is Python 2; run 2to3 on it"),
     "raises-on-import": (["on_import.py"], "on_import.py cannot be loaded: RuntimeError: not on my machine"),
