@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from scratchnet import nn
-from scratchnet.models.shared import FeaturesThenClassifier, shrunk
+from scratchnet.models.shared import shrunk
 
 
-class AlexNet(FeaturesThenClassifier):
+class AlexNet(nn.Sequential):
     """AlexNet: x (N, in_channels, H, W), 224 x 224 in the paper and at least 63 x 63, -> scores (N, num_classes).
 
         3 x 224 x 224 --conv 11x11, S=4--> 64 x 55 x 55 --pool--> 27 --conv 5x5--> 192 --pool--> 13

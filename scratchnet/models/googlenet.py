@@ -146,7 +146,7 @@ class Inception(nn.Module):
         return sum(others, first)
 
 
-class InceptionAux(nn.Module):
+class InceptionAux(nn.Sequential):
     """An auxiliary head: mean over a grid of 4 x 4, convolution of 1 x 1, two fully connected layers."""
 
     def __init__(self, in_channels: int, num_classes: int, dropout: float, shrink: int, **options: Any):
@@ -160,18 +160,8 @@ class InceptionAux(nn.Module):
         self.dropout = nn.Dropout(dropout, rng=options["rng"])
         self.fc2 = nn.Linear(wide, num_classes, **options)
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        for _, layer in self.children():  # in the order of their assignment
-            x = layer(x)
-        return x
 
-    def backward(self, dout: np.ndarray) -> np.ndarray:
-        for _, layer in reversed(list(self.children())):
-            dout = layer.backward(dout)
-        return dout
-
-
-class BasicConv2d(nn.Module):
+class BasicConv2d(nn.Sequential):
     """Convolution without bias, batch normalisation (eps 0.001), ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any):
@@ -179,12 +169,6 @@ class BasicConv2d(nn.Module):
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False, **options)
         self.bn = nn.BatchNorm2d(out_channels, eps=0.001, dtype=options["dtype"])
         self.relu = nn.ReLU()
-
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        return self.relu(self.bn(self.conv(x)))
-
-    def backward(self, dout: np.ndarray) -> np.ndarray:
-        return self.conv.backward(self.bn.backward(self.relu.backward(dout)))
 
 
 class AuxiliaryLoss(nn.Module):

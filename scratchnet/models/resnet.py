@@ -86,7 +86,7 @@ class Bottleneck(_Block):
         return self.conv1, self.bn1, self.relu, self.conv2, self.bn2, self.relu, self.conv3, self.bn3
 
 
-class ResNet(nn.Module):
+class ResNet(nn.Sequential):
     """ResNet: x (N, in_channels, H, W), 224 x 224 in the paper, any size down to 1, -> scores (N, num_classes).
 
         conv 7x7, S=2 --> max pooling 3x3, S=2 --> layer1 ... layer4 of blocks, the last three of them halve the size
@@ -136,16 +136,6 @@ class ResNet(nn.Module):
                 last = module.bn2 if isinstance(module, BasicBlock) else module.bn3
                 assert last.weight is not None
                 nn.init.zeros_(last.weight)
-
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        for _, layer in self.children():  # in the order of their assignment
-            x = layer(x)
-        return x
-
-    def backward(self, dout: np.ndarray) -> np.ndarray:
-        for _, layer in reversed(list(self.children())):
-            dout = layer.backward(dout)
-        return dout
 
 
 def _layer(

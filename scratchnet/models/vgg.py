@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet import nn
-from scratchnet.models.shared import FeaturesThenClassifier, shrunk
+from scratchnet.models.shared import shrunk
 
 # The convolutions between two poolings, by their number of filters.
 LAYERS: dict[int, tuple[tuple[int, ...], ...]] = {
@@ -16,7 +16,7 @@ LAYERS: dict[int, tuple[tuple[int, ...], ...]] = {
 }
 
 
-class VGG(FeaturesThenClassifier):
+class VGG(nn.Sequential):
     """VGG: x (N, in_channels, H, W), 224 x 224 in the paper and at least 32 x 32, -> scores (N, num_classes).
 
     Five times some convolutions of 3 x 3 with ReLU, then max pooling, which halves the size; the mean over a grid of
