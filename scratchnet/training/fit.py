@@ -51,7 +51,8 @@ def fit(
     early_stopping  see EarlyStopping
     checkpoint      a file, written before the first epoch and after each one; Ctrl-C leaves it whole
     resume          go on from that file if it is there. The result is bit for bit the one of a training that was never
-                    interrupted, given the same arguments; only `epochs` may be larger
+                    interrupted, given the same arguments and the same data in `batches` and `watch` (the file has none
+                    of it: seed their split); only `epochs` may be larger
     chunk_size      how many samples of a batch go through the network at once (all): see `forward_backward`
     progress        show a progress bar on stderr
     clock           what seconds are read from; time.process_time leaves out what other programs take
