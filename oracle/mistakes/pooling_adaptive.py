@@ -140,15 +140,6 @@ def _assigned(add: str, assign: str) -> Mistake:
     )
 
 
-_AVERAGE = (("window += spread", "window[:] = spread"),)
-_ASSIGN_MAX = (("dx[at] += spread", "dx[at] = spread"),)
-
-
-def _assigning(edits: tuple[tuple[str, str], ...]) -> tuple[Mistake, ...]:
-    one = _SHARED[-1]
-    return (*_SHARED[:-1], Mistake(one.id, {"dx": (edits,)}, one.when, one.hint, one.fix))
-
-
 _AVERAGE = (
     Mistake(
         "average-backward-not-divided",
