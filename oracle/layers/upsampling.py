@@ -24,11 +24,11 @@ FIXED: dict[str, Args] = {
 }
 
 
-def _settings(args: Args) -> dict[str, Any]:
+def settings_of(args: Args) -> dict[str, Any]:
     return {"mode": "nearest", "align_corners": None, "recompute_scale_factor": None, **args}
 
 
-def _axes(args: Args, sizes: Shape) -> list[tuple[int, int, float]]:
+def axes_of(args: Args, sizes: Shape) -> list[tuple[int, int, float]]:
     """(size, output size, input steps per output step) of each axis, align_corners aside."""
     if args["size"] is not None:
         outs = per_axis(args["size"], len(sizes))
@@ -45,7 +45,7 @@ def _axes(args: Args, sizes: Shape) -> list[tuple[int, int, float]]:
 
 
 def _tensors(fixed: Args, args: Args, shapes: Shapes) -> Tensors:
-    x, args = shapes["x"], _settings({**args, **fixed})
+    x, args = shapes["x"], settings_of({**args, **fixed})
     mode = args["mode"]
     expect(mode in AXES, f"mode={mode}: one of {', '.join(AXES)} expected")
     expect(len(x) - 2 in (AXES[mode] if not fixed else (2,)), f"mode={mode} does not take x of {len(x)} axes")
@@ -53,7 +53,7 @@ def _tensors(fixed: Args, args: Args, shapes: Shapes) -> Tensors:
     expect((args["size"] is None) != (args["scale_factor"] is None), "one of size and scale_factor expected, not both")
     expect(mode != "nearest" or args["align_corners"] is None, "align_corners has no meaning with mode=nearest")
     expect(not (args["recompute_scale_factor"] and args["size"]), "recompute_scale_factor needs a scale_factor")
-    axes = _axes(args, x[2:])
+    axes = axes_of(args, x[2:])
     expect(mode != "nearest" or all(_certain(*axis) for axis in axes),
            "torch's own layers disagree on the nearest pixel of such sizes: it rounds the ratio to float32, or takes "
            "another ratio where the output is as large as the input, or twice")  # fmt: skip
@@ -115,9 +115,9 @@ def _bound(fixed: Args, case: Case, call: Call, expected: Arrays, u: float, tiny
     """Weights W that are off by at most E on each axis, and gamma_m for the sums: |W + E| |x| - |W| |x| + gamma_m |W +
     E| |x|, and the same with the transposes for dx. m: the products and sums of all taps, and of one more factor an
     axis; in dx of all outputs that a pixel gives to."""
-    args = _settings({**call.settings, **fixed})
+    args = settings_of({**call.settings, **fixed})
     x, dout = np.abs(call.inputs["x"]), np.abs(call.upstream["dout"])
-    pairs = [_matrices(args, *axis, u) for axis in _axes(args, x.shape[2:])]
+    pairs = [_matrices(args, *axis, u) for axis in axes_of(args, x.shape[2:])]
     plain, wide = [w for w, _ in pairs], [w + e for w, e in pairs]
     exact = args["mode"] == "nearest"
     taps, given = (math.prod(max((w != 0).sum(axis).max(), 1) for w in wide) for axis in (1, 0))
@@ -167,7 +167,7 @@ def _grid(fixed: Args) -> Iterator[Setting]:
     double, size, uneven = ("scale_factor", 2.0), ("size", 5), ("size", (4, 7, 3))
     modes = [fixed["mode"]] if fixed else ["nearest", "bilinear", "linear", "bicubic", "trilinear"]
     corners = fixed.get("align_corners") if fixed else None
-    hows = ((double, corners), (size, corners or False), (uneven, True), (("scale_factor", 1.5), corners))
+    hows = ((double, corners), (uneven, True), (size, corners or False), (("scale_factor", 1.5), corners))
     first = [
         make(mode, (2, 2), (3, 2, 4)[: AXES[mode][-2:][0]], how, None if mode == "nearest" else aligned)
         for how, aligned in hows
@@ -192,7 +192,7 @@ def _spec(name: str) -> LayerSpec:
         defaults |= {"mode": "nearest", "align_corners": None, "recompute_scale_factor": None}
     return LayerSpec(name, (), defaults, partial(_tensors, fixed), partial(_grid, fixed),
                      Formula(partial(_bound, fixed), _copies), styles=("strided", "empty"),
-                     exact=lambda args: _settings({**args, **fixed})["mode"] == "nearest")  # fmt: skip
+                     exact=lambda args: settings_of({**args, **fixed})["mode"] == "nearest")  # fmt: skip
 
 
 SPECS = tuple(map(_spec, FIXED))
