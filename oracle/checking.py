@@ -17,6 +17,7 @@ from oracle.reports.model import Json, file_report, missing_spec, spec_report, u
 from oracle.selection import DEFAULT_COUNT, FIRST, all_cases, default_cases
 from oracle.subjects import Subject
 from oracle.subjects.target import open_target
+from oracle.worker.limits import Limits
 
 FRESH = 24  # new cases on which a condition is tried before it is printed
 
@@ -34,6 +35,7 @@ def check(
     timeout: float = 10.0,
     budget: float = 300.0,
     map_text: str = "",
+    require: str = "L0",
     progress: Progress = lambda target, spec, count: None,
 ) -> Json:
     """Judge `target` and return its report (the data of `check --json`).
@@ -45,6 +47,7 @@ def check(
     dtype       only cases of this dtype
     timeout     seconds that one case may take
     budget      seconds for the whole target; what it does not reach is unjudged
+    require     the least isolation, "L0" to "L3", that code of other people must have
     map_text    what cannot be guessed of a class, in the words of `check --map`
     Raises TargetError (a ValueError) where the target cannot be opened, ValueError for an unknown layer.
     """
@@ -52,14 +55,15 @@ def check(
     if case is not None and wanted != [case.spec.name]:
         raise ValueError(f"the case is one of {case.spec.name}, not of {', '.join(wanted)}")
     start = time.monotonic()
-    with open_target(target, wanted or None, convention, timeout, map_text) as opened:
+    with open_target(target, wanted or None, convention, timeout, map_text, Limits(timeout, require=require)) as opened:
         reports = []
         for subject in opened.subjects:
             try:
                 chosen, skipped = _choose(subject, cases, case, dtype, seed)
                 progress(target, subject.spec, len(chosen))
-                left = budget - (time.monotonic() - start)
-                judgement = judge(subject, chosen, skipped, max(left, 0.0))
+                left = max(budget - (time.monotonic() - start), 0.0)
+                share = left if subject is opened.subjects[-1] else left / 2  # one slow layer leaves the others some
+                judgement = judge(subject, chosen, skipped, share)
                 if computes_nothing(judgement):
                     reports.append(missing_spec(subject.spec, subject.implements, subject.spec in wanted))
                 else:

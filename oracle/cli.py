@@ -86,6 +86,7 @@ def check(
     timeout: Annotated[float, typer.Option(min=0.01, help="seconds for one case")] = 10.0,
     budget: Annotated[float, typer.Option(min=0.1, help="seconds for all of a target")] = 300.0,
     map_: Annotated[str, typer.Option("--map", help='what cannot be guessed: "MyConv=Conv2d; k=kernel_size"')] = "",
+    require_isolation: Annotated[str, typer.Option(help="run nothing with less than L0, L1, L2 or L3")] = "L0",
     jobs: Annotated[int, typer.Option("-j", min=1, help="how many targets are judged at once")] = 1,
     json_: Annotated[str | None, typer.Option("--json", help="write the report as JSON to this file, or - ")] = None,
     csv: Annotated[str | None, typer.Option(help="write a row for each target and layer to this file, or -")] = None,
@@ -96,11 +97,14 @@ def check(
     Exit code: 0 right, 1 wrong, 2 bad usage, 3 could not be judged.
     """
     from oracle.cases import DTYPES, CaseError, parse
+    from oracle.worker.limits import LEVELS, IsolationError
 
     if cases != "all" and not (cases.isdecimal() and 0 < int(cases[:9]) <= MOST_CASES and len(cases) < 9):
         fail(f"--cases {cases}: a number from 1 to {MOST_CASES}, or 'all' expected")
     if dtype not in (None, *DTYPES):
         fail(f"--dtype {dtype}: one of {', '.join(DTYPES)} expected")
+    if require_isolation not in LEVELS:
+        fail(f"--require-isolation {require_isolation}: one of {', '.join(LEVELS)} expected")
     if "" in target:
         fail("an empty TARGET: a .py file, a folder or the name of a module expected")
     for path in (json_, csv, repro):
@@ -111,8 +115,10 @@ def check(
     except CaseError as error:
         fail(str(error))
     try:
-        settings = (spec or [], convention, cases, replayed, dtype, seed, timeout, budget, map_)
+        settings = (spec or [], convention, cases, replayed, dtype, seed, timeout, budget, map_, require_isolation)
         reports = _check_all(target, settings, jobs, quiet="-" in (json_, csv))
+    except IsolationError as error:
+        fail(str(error), UNJUDGED)
     except ValueError as error:  # a TargetError, or an unknown layer
         fail(str(error))
     if json_ is not None:
@@ -151,9 +157,9 @@ def _check_all(targets: list[str], settings: tuple[Any, ...], jobs: int, quiet: 
             bar.update(task, description=f"{name}: {layer}, {count} cases")
 
         if len(targets) == 1:
-            reports = [check(targets[0], *settings, begins)]
+            reports = [check(targets[0], *settings, progress=begins)]
         elif jobs == 1:
-            reports = [check_or_say_why(one, *settings, begins) for one in targets]
+            reports = [check_or_say_why(one, *settings, progress=begins) for one in targets]
         else:
             from concurrent.futures import ProcessPoolExecutor
             from multiprocessing import get_context
@@ -202,6 +208,17 @@ def explain(
     from oracle.explaining import explain as explain_case
 
     raise SystemExit(explain_case(case, element, Console(highlight=False)))
+
+
+@app.command()
+def doctor() -> None:
+    """What isolation this machine gives to code under test: each escape is tried for real.
+
+    Exit code: 0 where code of other people can be judged, else 3.
+    """
+    from oracle.doctor import report
+
+    raise SystemExit(report())
 
 
 if __name__ == "__main__":

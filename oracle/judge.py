@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from oracle.comparison import TensorResult, compare
 from oracle.reference import Expected, ReferenceError, reference
 from oracle.subjects import Answer, Call, Failure, Subject
 
-
-STOPPED = ("timeout", "ended", "memory", "protocol", "unjudged")  # the process is gone: nobody waits for it twice
+MOST_ENDLESS = 2  # cases of a layer that had to be stopped; nobody waits for a third
+ENDLESS = ("timeout", "output", "disk")  # it went on until it was stopped
+STOPPED = (*ENDLESS, "ended", "memory", "protocol", "unjudged")  # the process is gone: nobody waits for it twice
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class CaseResult:
         return any(result.failed for result in self.tensors.values())
 
     @property
+    def endless(self) -> bool:
+        """Whether it had to be stopped."""
+        return any(failure.kind in ENDLESS for failure in self.failures.values())
+
+    @property
     def unjudged(self) -> bool:
         return any(result.status == "unjudged" for result in self.tensors.values())
 
@@ -45,8 +51,8 @@ class CaseResult:
 def judge_case(subject: Subject, case: Case) -> CaseResult:
     """Run `case` on the subject, twice, then on the reference, and compare every tensor.
 
-    The subject comes first, so that no memory of the reference's answer can reach it. Never raises: what is our fault or
-    the machine's makes the case unjudged.
+    The subject comes first, so that no memory of the reference's answer can reach it. Never raises: what is our fault
+    or the machine's makes the case unjudged.
     """
     try:
         return _judged(subject, case)
@@ -73,7 +79,8 @@ def _judged(subject: Subject, case: Case) -> CaseResult:
         if name in call.upstream:
             notes.append("modifies-input")  # a gradient that was handed on; nobody reads it again
         else:
-            tensors[name] = TensorResult("ran", "wrong", None, "the caller's array was changed", mistake="modifies-input")
+            said = "the caller's array was changed"
+            tensors[name] = TensorResult("ran", "wrong", None, said, mistake="modifies-input")
     flat = tuple(name for name, array in expected.tensors.items() if array.size > 1 and (array == array.flat[0]).all())
     return CaseResult(case, tensors, answer.failures, tuple(notes), flat, call, answer, expected)
 
@@ -112,14 +119,18 @@ def _same(first: Any, second: Any) -> bool:
 
 def describe(failure: Failure) -> str:
     """ "raised ValueError: ... (layers.py, line 12: `dx = ...`)" """
-    where = f" ({failure.where}{': `' + failure.source.strip() + '`' if failure.source else ''})" if failure.where else ""
+    source = f": `{failure.source.strip()}`" if failure.source else ""
+    where = f" ({failure.where}{source})" if failure.where else ""
     said = {
         "timeout": "gave no answer",
         "ended": "ended the program",
         "memory": "needed too much memory",
+        "output": "printed without end",
+        "disk": "filled its folder",
         "protocol": "wrote to the grader's channel",
     }
-    return f"{said.get(failure.kind, 'raised ' + failure.kind)}{': ' + failure.message if failure.message else ''}{where}"
+    message = f": {failure.message}" if failure.message else ""
+    return f"{said.get(failure.kind, 'raised ' + failure.kind)}{message}{where}"
 
 
 @dataclass
@@ -134,6 +145,11 @@ class Judgement:
     @property
     def failed(self) -> list[CaseResult]:
         return [result for result in self.results if result.failed]
+
+    @property
+    def endless(self) -> bool:
+        """Whether a case of it had to be stopped: it is not run in more cases to explain that."""
+        return any(result.endless for result in self.results)
 
     @property
     def tensors(self) -> dict[str, list[TensorResult]]:
@@ -162,14 +178,20 @@ class Judgement:
 
 
 def judge(subject: Subject, cases: Iterable[Case], skipped: int = 0, budget: float = np.inf) -> Judgement:
-    """All `cases`, until `budget` seconds are over; what was not run then counts as unjudged."""
+    """All `cases`, until `budget` seconds are over or two of them had to be stopped; what was not run then counts as
+    unjudged."""
     start = time.monotonic()
-    results = []
+    results: list[CaseResult] = []
+    stopped = 0
     for case in cases:
+        if stopped >= MOST_ENDLESS:
+            results.append(unjudged(case, f"not run: {MOST_ENDLESS} cases before it had to be stopped"))
+            continue
         if time.monotonic() - start > budget:
             results.append(unjudged(case, f"the budget of {budget:g} s ended before it"))
             continue
         result = judge_case(subject, case)
+        stopped += result.endless
         results.append(result if result.failed else _light(result))
     return Judgement(subject, results, skipped, time.monotonic() - start)
 

@@ -15,10 +15,12 @@ import numpy as np
 from oracle.subjects import Answer, Call, Failure
 from oracle.subjects.binding import Binding
 from oracle.subjects.differences import DIFFERENCES
+from oracle.subjects.neighbours import neighbours
 from oracle.subjects.notebook import Place, code_of
 from oracle.subjects.plan import Plan
 from oracle.subjects.reading import decoded, statements, uses_old_numpy
 from oracle.worker.client import ForkServer, Worker, WorkerEnded
+from oracle.worker.limits import MB, IsolationError, Limits, demand
 from oracle.worker.protocol import LISTING, TO_GRADER, ProtocolError, strides_of
 
 _LINE = re.compile(r"([^\0]{1,100}), line (\d{1,7})")
@@ -31,6 +33,10 @@ _HINTS = {
     "name 'xrange' is not defined": "; xrange is Python 2: write range",
     "cannot be interpreted as an integer": "; in Python 2, / of integers was what // is now: write //",
 }
+_CONFINED = (
+    "; the code under test has no network and starts no program, and of all files it has the modules that it imports "
+    "and an empty folder"
+)
 
 
 class File:
@@ -40,8 +46,8 @@ class File:
     raised   top-level statements that raised when it was loaded
     """
 
-    def __init__(self, path: Path, timeout: float):
-        self.path, self.timeout = path, timeout
+    def __init__(self, path: Path, limits: Limits):
+        self.path, self.limits = path, limits
         self._cells: list[Place] = []
         if path.suffix == ".ipynb":
             self.text, self._cells = code_of(path.read_bytes())
@@ -50,19 +56,26 @@ class File:
         body, self.broken = statements(self.text, str(path))
         self.tree = ast.Module(body, [])
         self.raised: list[Failure] = []
+        self.isolation = ""  # what its workers have
         self._only_definitions = False
-        self._server = ForkServer()
         top, self._packages, parts = path.parent, {}, [path.stem]
         while (top / "__init__.py").is_file() and top != top.parent:
             parts.insert(0, top.name)
             top = top.parent
         for count in range(1, len(parts)):
             self._packages[".".join(parts[:count])] = str(top.joinpath(*parts[:count]))
+        package = top / parts[0] if len(parts) > 1 else None
         if parts[0] in sys.stdlib_module_names | {"numpy", "oracle"}:  # a file called random.py is not the library's
             parts[0] = f"submission_{parts[0]}"
         self._module = ".".join(parts)
         # the folder above: courses import "cs231n.im2col" and "common.util", and not all of them have an __init__
         self._roots = list(dict.fromkeys(map(str, (top, path.parent, path.parent.parent))))
+        self._server = ForkServer(*neighbours(self.tree, path, package, self._roots), limits)
+
+    @property
+    def surroundings(self) -> str:
+        """What stands around the processes that run it."""
+        return self._server.surroundings.name if self._server.surroundings else ""
 
     def fork(self) -> tuple[Worker, dict[str, Any]]:
         """(a worker, what the file defines). A script that trains for hours is loaded without what it does beside its
@@ -84,11 +97,16 @@ class File:
 
     def _fork(self) -> tuple[Worker, dict[str, Any]]:
         worker = Worker(self._server)
+        try:  # a worker that is started again is as isolated as the first
+            demand(self.isolation or self.limits.require, worker.level)
+        except IsolationError:
+            worker.close()
+            raise
+        self.isolation = worker.level
         text = {"do": "load", "path": str(self.path), "module": self._module, "packages": self._packages,
-                "roots": self._roots, "folder": worker.folder.name,
-                "only_definitions": self._only_definitions}  # fmt: skip
+                "roots": self._roots, "only_definitions": self._only_definitions}  # fmt: skip
         source = np.frombuffer(self.text.encode(), np.uint8)
-        said, _, failure = worker.request(text, {"source": source}, self.timeout, LISTING)
+        said, _, failure = worker.request(text, {"source": source}, self.limits.seconds, LISTING)
         if failure is None and "defines" not in said:
             failure = self.failures(said).get("load", _GARBLED)
         if failure is not None:
@@ -114,6 +132,10 @@ class File:
         kind, message, place = entry
         known = isinstance(getattr(builtins, kind, None), type) or kind in _NUMPYS or kind in _OWN_KINDS
         hint = next((hint for pattern, hint in _HINTS.items() if pattern in message), "")
+        if kind == "memory":
+            message = f"more than {self.limits.memory // MB} MB: {message}"
+        if kind == "PermissionError" or (kind == "OSError" and "not permitted" in message):
+            hint = _CONFINED
         return Failure(kind if known else "Exception", printable(message) + hint, *self._line(place))
 
     def where(self, line: int) -> str:
@@ -170,7 +192,8 @@ class Session:
                 self._worker, _ = self._file.fork()
         except WorkerEnded as error:
             return Answer(failures={"forward": error.failure}), {}
-        said, tensors, failure = self._worker.request(text, arrays, self._file.timeout, LISTING if look else TO_GRADER)
+        seconds, caps = self._file.limits.seconds, LISTING if look else TO_GRADER
+        said, tensors, failure = self._worker.request(text, arrays, seconds, caps)
         if failure is not None:
             return Answer(tensors, {"backward" if tensors else "forward": failure}), {}
         modified, notes, seen = said.get("modified"), said.get("notes"), said.get("seen")

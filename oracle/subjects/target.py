@@ -25,6 +25,7 @@ from oracle.subjects.names import spec_of
 from oracle.subjects.reading import imports, python_2, unfilled
 from oracle.subjects.recognise import Defined, recognised
 from oracle.worker.client import WorkerEnded
+from oracle.worker.limits import IN_PROCESS, Limits, demand, least
 
 KNOWN_CONVENTIONS = ("auto", "scratchnet", "torch", *CONVENTIONS, "class")
 _IMPORTS = ("ImportError", "ModuleNotFoundError")  # at the top of a file: what its layers may need
@@ -72,22 +73,24 @@ class Asked:
 
     wanted: Sequence[str]
     convention: str
-    timeout: float
+    limits: Limits
     told: Map
 
 
 def open_target(
     text: str, specs: Iterable[str] | None = None, convention: str = "auto", timeout: float = 10.0, map_text: str = "",
+    limits: Limits | None = None,
 ) -> Target:
     """The target that `text` names, with the layers among `specs` (default: every layer that the oracle knows).
 
     timeout   seconds that the file has to load, and then for each case
+    limits    what it may use, and the isolation that it must have; its seconds count, where it is given
     map_text  what cannot be guessed of a class: see oracle.subjects.mapping
     Raises TargetError for a file that does not exist, does not parse, raises on import, or has nothing to judge.
     """
     if convention not in KNOWN_CONVENTIONS:
         raise TargetError(f"convention {convention!r} is not known; known are {', '.join(KNOWN_CONVENTIONS)}")
-    asked = Asked(tuple(SPECS if specs is None else specs), convention, timeout, parse_map(map_text))
+    asked = Asked(tuple(SPECS if specs is None else specs), convention, limits or Limits(timeout), parse_map(map_text))
     if text in ("scratchnet", "naive"):
         target = _own(text, asked.wanted)
     elif text.endswith((".py", ".ipynb", ".zip")) or "/" in text or Path(text).is_dir():
@@ -113,7 +116,7 @@ def _own(name: str, wanted: Sequence[str]) -> Target:
     from oracle.subjects import naive, scratchnet
 
     subjects = {"scratchnet": scratchnet, "naive": naive}[name].subjects(wanted)
-    return Target(name, "scratchnet", "in-process", list(subjects))
+    return Target(name, "scratchnet", IN_PROCESS, list(subjects))
 
 
 def _path(path: Path, asked: Asked) -> Target:
@@ -163,6 +166,7 @@ def _folder(path: Path, asked: Asked) -> Target:
         for subject in part.subjects:
             subject.implements = f"{name}: {subject.implements}"
         found |= {part.convention} if part.subjects else set()
+        whole.isolation = least(whole.isolation, part.isolation)
         whole.subjects += part.subjects
         whole.unjudged += [(spec, f"{name}: {names}", reason) for spec, names, reason in part.unjudged]
         whole.missing += [(spec, f"{name}: {implements}") for spec, implements in part.missing]
@@ -184,7 +188,7 @@ def _file(
     path: Path, name: str, asked: Asked, only: str | None = None
 ) -> Target:
     try:
-        file = File(path.resolve(), asked.timeout)
+        file = File(path.resolve(), asked.limits)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
         raise TargetError(f"{name} cannot be read: {error}") from None
     packages = imports(file.tree)
@@ -201,7 +205,7 @@ def _file(
     except WorkerEnded as error:
         file.close()
         raise TargetError(f"{name} cannot be loaded: {_said(error.failure, file)}") from None
-    target = Target(name, asked.convention, "L0", _close=[file.close])
+    target = Target(name, asked.convention, file.isolation, _close=[file.close])
     target.problems += [f"{name}, {file.where(line)} is no Python that can be read: {why}: `{text}`"
                         for line, why, text in file.broken]  # fmt: skip
     try:
@@ -222,12 +226,13 @@ def _torch_rows(file: File, name: str, asked: Asked, only: str | None) -> Target
         return None
     from oracle.subjects.torch_file import TorchFileSubject, load
 
+    demand(asked.limits.require, IN_PROCESS)
     try:
         namespace, defines = load(file.path)
     except Exception as error:  # whatever someone's module does on import
         raise TargetError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
     found = recognised(Defined.of(defines), unfilled(file.tree), asked.wanted, asked.convention, only, torch=True)
-    target = Target(name, "eecs", "in-process", missing=found.missing)
+    target = Target(name, "eecs", IN_PROCESS, missing=found.missing)
     target.subjects += [TorchFileSubject(row, namespace) for _, row in found.rows]
     target.bindings += [f"{row.implements} -> {row.spec} ({course})" for course, row in found.rows]
     return target if found.rows or found.missing else None
@@ -321,11 +326,12 @@ def _module(text: str, asked: Asked) -> Target:
         )
     path = Path(found.origin)
     try:
-        is_torch = asked.convention == "torch" or "torch" in imports(File(path, asked.timeout).tree)
+        is_torch = asked.convention == "torch" or "torch" in imports(File(path, asked.limits).tree)
     except (SyntaxError, ValueError):
         is_torch = False
     if not is_torch:
         return _file(path, text, asked, name or None)
+    demand(asked.limits.require, IN_PROCESS)
     return _torch(text, module, name, asked.wanted)
 
 
@@ -340,7 +346,7 @@ def _torch(text: str, module: str, name: str, wanted: Sequence[str]) -> Target:
         raise TargetError(f"{text} cannot be imported: {type(error).__name__}: {error}") from error
     if name and name not in namespace:
         raise TargetError(f"{text}: {module} has no {name}")
-    target = Target(text, "torch", "in-process")
+    target = Target(text, "torch", IN_PROCESS)
     for own, value in namespace.items():
         is_module = isinstance(value, type) and issubclass(value, torch.nn.Module) and value.__module__ == module
         if not is_module or (name and own != name):

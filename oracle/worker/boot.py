@@ -1,10 +1,11 @@
-"""How the process starts: `python -I -S -B boot.py <numpy's folder> <oracle's folder> <descriptor>`.
+"""How the process starts: `python -I -S -B boot.py <configuration as JSON>`.
 
 Without site (-S) nothing that is installed can be imported. NumPy and the oracle are loaded from where the grader
 found them, each by its own path, so that torch and everything else beside NumPy stay out of reach.
 """
 
 import importlib.util
+import json
 import os
 import sys
 
@@ -19,10 +20,14 @@ def load(name: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    numpy, oracle, descriptor = sys.argv[1:]
+    config = json.loads(sys.argv[1])
     sys.argv[1:] = []
-    load("numpy", numpy)
-    load("oracle", oracle)
+    load("oracle", config["oracle"])
+    if config["namespaces"]:
+        from oracle.worker.namespaces import enter
+
+        enter()
+    load("numpy", config["numpy"])
     from oracle.worker.server import fork_server
 
-    fork_server(int(descriptor))
+    fork_server(config)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 MB = 1 << 20
 LEVELS = ("L0", "L1", "L2", "L3")
+IN_PROCESS = "in-process"  # no process of its own at all
 _LEAST, _MOST = 160 * MB, 2048 * MB  # OpenBLAS can hang below; no layer of a course needs more
 _CGROUPS = Path("/sys/fs/cgroup")
 
@@ -37,8 +38,19 @@ class Limits:
     require: str = "L0"
 
 
-class IsolationError(Exception):
-    """This machine gives less isolation than was asked for, so nothing of the file was run."""
+class IsolationError(ValueError):
+    """There is less isolation than was asked for, so nothing of the file was run."""
+
+
+def demand(wanted: str, given: str) -> None:
+    """Raises IsolationError where `given` is less than `wanted`."""
+    if least(given, wanted) != wanted:
+        where = "it is torch code, which runs in this process" if given == IN_PROCESS else f"this machine gives {given}"
+        raise IsolationError(f"isolation {wanted} is wanted, and {where}: `oracle doctor` shows what is missing")
+
+
+def least(*levels: str) -> str:
+    return min(levels, key=(IN_PROCESS, *LEVELS).index)
 
 
 def free_memory() -> int:

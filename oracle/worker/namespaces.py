@@ -78,7 +78,7 @@ def _view(readable: list[str], folder: str, numpy: str) -> list[str]:
     package = str(Path(oracle.__file__).parent)
     for place in (numpy, f"{numpy}.libs", package, *readable):
         words += ["--ro-bind-try", place, place]
-    return [*words, "--bind", folder, folder, "--remount-ro", "/", "--chdir", folder]
+    return [*words, "--bind", folder, folder, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", folder]
 
 
 def _below(path: Path, folders: Iterable[str]) -> bool:

@@ -3,10 +3,12 @@
 One fork server per submission has NumPy imported and never runs a line of the submission; for each layer it forks a
 worker, which costs milliseconds where a start costs a tenth of a second. What a worker breaks ends with it.
 
-On the control channel the grader says one of
-    b"fork" with two descriptors (the worker's channel, its output)    answer: the worker's process id
-    b"reap" and an id                                                  answer: its wait status, -1 while it runs
-    b"kill" and an id                                                  the same, after SIGKILL to it and its group
+It begins with b"here", and whether workers get a user id of their own. Then the grader says one of
+    b"fork", a number, a user id, with two descriptors (the worker's channel, its output)
+                          answer: the worker's process id, with a descriptor of the process where there are such
+    b"reap" and an id     answer: its wait status, -1 while it runs
+    b"kill" and an id     the same, after SIGKILL to it and its group
+The worker's first frame, before it has seen anything of the submission, says what of its lock held.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import struct
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,55 +29,82 @@ import numpy as np
 from oracle.subjects import Answer, Failure
 from oracle.subjects.attempt import failure
 from oracle.subjects.plan import Plan, arrays_of, execute, shape_of
+from oracle.worker import kernel
 from oracle.worker.loading import Submission
+from oracle.worker.lockdown import Lock
 from oracle.worker.protocol import LISTING, TO_GRADER, TO_WORKER, Frame, ProtocolError, pack, strided, unpack
 
-CONTROL = struct.Struct("<4si")
+CONTROL = struct.Struct("<4siI")
 RUNS = -1  # the wait status of a process that has not ended
 _RAISED = 4  # top-level statements whose exception is told
 EXIT_REPORT = 0.2  # seconds in which a process whose channel closed must have ended
 
 
-def fork_server(descriptor: int) -> None:
+def fork_server(config: dict[str, Any]) -> None:
     """Serve until the grader is gone; then end what still runs."""
-    control = socket.socket(fileno=descriptor)
+    control = socket.socket(fileno=config["control"])
+    for name, module in sys.modules.items():  # all of the oracle that a worker needs is there: no more can be imported
+        if name.partition(".")[0] == "oracle" and hasattr(module, "__path__"):
+            module.__path__ = []
+    lock = Lock(config["readable"], config["listed"], config["memory"], config["view"], config["folder"],
+                config["canary"], config["without"])  # fmt: skip
+    if kernel.LINUX:
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    control.sendall(CONTROL.pack(b"here", lock.switches, 0))
     workers: set[int] = set()
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, CONTROL.size, 2)
         if len(message) < CONTROL.size:
             break
-        command, pid = CONTROL.unpack(message)
+        command, number, uid = CONTROL.unpack(message)
         if command == b"fork":
-            workers.add(pid := _fork(control, *descriptors))
-            control.sendall(CONTROL.pack(command, pid))
-        elif pid in workers:
+            folder = os.path.join(config["folder"], str(number))
+            workers.add(pid := _fork(control, lock, uid, folder, *descriptors))
+            _introduce(control, pid)
+        elif number in workers:
             if command == b"kill":
-                _kill(pid)
-            status = _status(pid)
+                _kill(number)
+            status = _status(number)
             if status != RUNS:
-                workers.discard(pid)
-            control.sendall(CONTROL.pack(command, status))
+                workers.discard(number)
+                if lock.forks:
+                    _end_strays(workers)
+            control.sendall(CONTROL.pack(command, status, 0))
     for pid in workers:
         _kill(pid)
+    if lock.forks:
+        _end_strays(set())
 
 
-def _fork(control: socket.socket, channel: int, output: int) -> int:
+def _fork(control: socket.socket, lock: Lock, uid: int, folder: str, channel: int, output: int) -> int:
+    parent = os.getpid()
     pid = os.fork()
     if pid:
-        with contextlib.suppress(OSError):  # both sides do it: whichever comes first
-            os.setpgid(pid, pid)
         os.close(channel)
         os.close(output)
         return pid
     try:
-        os.setpgid(0, 0)
+        os.setsid()
         control.close()
         os.dup2(output, 1)
         os.dup2(output, 2)
-        os.close(output)
-        Worker(socket.socket(fileno=channel)).serve()
+        worker = Worker(socket.socket(fileno=channel), folder)  # it asks for the socket's kind, which the lock refuses
+        worker.serve(lock.apply(uid, folder, channel, parent))
     finally:
         os._exit(0)  # no exit handlers: they belong to the fork server, or to the submission
+
+
+def _introduce(control: socket.socket, pid: int) -> None:
+    """Tell the grader of a new worker. A descriptor of a process, unlike its number, is never another one's."""
+    message = CONTROL.pack(b"fork", pid, 0)
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        control.sendall(message)
+        return
+    socket.send_fds(control, [message], [descriptor])
+    os.close(descriptor)
 
 
 def _kill(pid: int) -> None:
@@ -82,6 +112,24 @@ def _kill(pid: int) -> None:
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(OSError):
             kill(pid, signal.SIGKILL)
+
+
+def _end_strays(workers: set[int]) -> None:
+    """End what workers that are gone have left behind: their orphans become this process's children, and the orphans'
+    children after them, until there is none."""
+    for _ in range(1000):
+        try:
+            text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+        except OSError:
+            return
+        strays = {int(word) for word in text.split()} - workers
+        if not strays:
+            return
+        for pid in strays:
+            _kill(pid)
+        for pid in strays:
+            with contextlib.suppress(OSError):
+                os.waitpid(pid, 0)
 
 
 def _status(pid: int) -> int:
@@ -98,11 +146,12 @@ def _status(pid: int) -> int:
 class Worker:
     """Answers one request after the other: load the submission, run a plan, show what a class is made of."""
 
-    def __init__(self, channel: socket.socket):
-        self._channel = channel
+    def __init__(self, channel: socket.socket, folder: str):
+        self._channel, self._folder = channel, folder
         self._submission: Submission | None = None
 
-    def serve(self) -> None:
+    def serve(self, held: list[str]) -> None:
+        self._send(Frame(0, {"held": held}), TO_GRADER)
         while True:
             try:
                 frame = unpack(self._read, TO_WORKER)
@@ -115,8 +164,8 @@ class Worker:
 
     def _load(self, frame: Frame) -> None:
         text = frame.text
-        os.chdir(text["folder"])
-        os.environ.update(HOME=text["folder"], TMPDIR=text["folder"])
+        os.chdir(self._folder)
+        os.environ.update(HOME=self._folder, TMPDIR=self._folder)
         tempfile.tempdir = None
         self._submission = Submission(text["path"], text["module"], text["packages"], text["roots"])
         try:
