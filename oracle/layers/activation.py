@@ -111,7 +111,7 @@ def _rrelu_draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[s
 def _rrelu_twin(torch: Any) -> type:
     """torch's arithmetic, with the slopes of the case in the place of those that torch would draw."""
 
-    class RReLU(torch.nn.RReLU):  # type: ignore[misc, name-defined]
+    class RReLU(torch.nn.RReLU):
         slopes: Any
 
         def __init__(self, lower: float, upper: float):

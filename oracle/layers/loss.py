@@ -214,7 +214,7 @@ SPECS = (
 def _half_squared_error(torch: Any) -> type:
     """The note's 1/2 (O - Ot)^2, summed; torch has half of it."""
 
-    class HalfSquaredError(torch.nn.MSELoss):  # type: ignore[misc, name-defined]
+    class HalfSquaredError(torch.nn.MSELoss):
         def __init__(self) -> None:
             super().__init__(reduction="sum")
 

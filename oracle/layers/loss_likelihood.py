@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from oracle.layers.loss_shared import FIRST, MORE, REDUCTIONS, Number, alike, alike_grid, reduced, reduction_of
+from oracle.layers.loss_shared import (
+    FIRST,
+    MORE,
+    REDUCTIONS,
+    Number,
+    alike,
+    alike_grid,
+    reduced,
+    reduction_of,
+    smallest,
+)
 from oracle.layers.spec import Args, Choice, Draw, Integers, LayerSpec, Setting, Shape, Shapes, Tensors, Uniform, expect
 from oracle.running_error import Running, where
 
@@ -28,11 +38,10 @@ def sigmoid(x: Number) -> Number:
 
 
 def _bce(x: Number, target: Number, weight: Number) -> Result:
-    """1 - x is rounded before its logarithm is taken; torch has the 1e-12 in float32 even where all else is float64"""
-    least: Number = Running(1e-12, x.u, x.tiny, abs(float(np.float32(1e-12)) - 1e-12))
+    """1 - x is rounded before its logarithm is taken"""
     log_x, log_rest = np.log(x), np.log(1 - x)
     out = -(target * np.maximum(log_x, -100) + (1 - target) * np.maximum(log_rest, -100))
-    slope = (x - target) / np.maximum(x * (1 - x), least)
+    slope = (x - target) / np.maximum(x * (1 - x), smallest(x))
     return _weighted(weight, out, {"x": slope, "target": log_rest - log_x})
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oracle.layers.loss_likelihood import sigmoid, softplus
-from oracle.layers.loss_shared import REDUCTIONS, Number, alike, alike_grid, reduced, reduction_of
+from oracle.layers.loss_shared import REDUCTIONS, Number, alike, alike_grid, reduced, reduction_of, smallest
 from oracle.layers.spec import Args, Choice, Draw, Integers, LayerSpec, Setting, Shape, Shapes, Tensors, Uniform, expect
 from oracle.running_error import Running, expand, step, total, where
 
@@ -83,7 +83,7 @@ def _margin_ranking(x: Number, x2: Number, target: np.ndarray, margin: Number) -
 
 
 def _cosine_embedding(x: Number, x2: Number, target: np.ndarray, margin: Number) -> Result:
-    square, square2 = total(x * x, -1) + 1e-12, total(x2 * x2, -1) + 1e-12
+    square, square2 = total(x * x, -1) + smallest(x), total(x2 * x2, -1) + smallest(x)
     length: Number = np.sqrt(square * square2)
     cos = total(x * x2, -1) / length
     counts = expand(where(target == 1, Running(1, x.u, x.tiny), step(cos - margin, 1)), -1)

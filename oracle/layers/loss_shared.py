@@ -58,6 +58,11 @@ def reduced(losses: Losses, length: Callable[[Case], int] = lambda case: 1) -> F
     return Formula(bound, length)
 
 
+def smallest(like: Number) -> Number:
+    """The 1e-12 that keeps losses from dividing by 0; torch has it in float32, even where all else is float64."""
+    return Running(1e-12, like.u, like.tiny, abs(float(np.float32(1e-12)) - 1e-12))
+
+
 def setting_error(setting: float, u: float) -> float:
     """How far a setting is rounded in the dtype with unit roundoff u."""
     return 0.0 if u <= U_REFERENCE or float(np.float32(setting)) == setting else u * abs(setting)

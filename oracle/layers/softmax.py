@@ -91,8 +91,8 @@ def _draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Dr
 def _grid() -> Iterator[Setting]:
     first = [((1, 1), 1), ((1, 2), 1), ((2, 3), 1), ((3, 2), 1), ((3, 3), 1), ((4, 5), 1), ((2, 3), 0), ((3, 4), -1),
              ((5, 2), 0), ((2, 10), 1), ((2, 3, 4), 1), ((4, 3), 1)]  # fmt: skip
-    more = [((3,), 0), ((2, 3, 4), 0), ((2, 3, 4), 2), ((2, 3, 4), -2), ((2, 4, 3, 2), 1), ((2, 4, 3, 2), 3), ((1, 1000), 1),
-            ((7, 1), 1), ((1, 7), 0), ((64, 10), 1), ((5, 33), -1), ((2, 2, 2, 2, 2), 2)]  # fmt: skip
+    more = [((3,), 0), ((2, 3, 4), 0), ((2, 3, 4), 2), ((2, 3, 4), -2), ((2, 4, 3, 2), 1), ((2, 4, 3, 2), 3),
+            ((1, 1000), 1), ((7, 1), 1), ((1, 7), 0), ((64, 10), 1), ((5, 33), -1), ((2, 2, 2, 2, 2), 2)]  # fmt: skip
     for shape, dim in first + more:
         yield Setting({"dim": dim}, {"x": shape})
 
@@ -110,8 +110,9 @@ def _image_grid() -> Iterator[Setting]:
 
 
 def _spec(name: str, formula: Callable[..., dict[str, np.ndarray]]) -> LayerSpec:
-    return LayerSpec(name, ("dim",), {}, _tensors, _grid, Formula(formula), styles=("large", "offset", "strided", "empty"),
-                     draws=_draws, exact=lambda args: False)  # fmt: skip
+    return LayerSpec(name, ("dim",), {}, _tensors, _grid, Formula(formula),
+                     styles=("large", "offset", "strided", "empty"), draws=_draws,
+                     exact=lambda args: False)  # fmt: skip
 
 
 SPECS = (
