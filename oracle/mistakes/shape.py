@@ -221,7 +221,7 @@ def _pixels(first: str, second: str, forward: tuple[str, str], backward: tuple[s
                 "dx": (((own_dx, "dout.reshape(x.shape)"),),),
             },
             f"{first} > 1",
-            "the array has the right shape, but its axes were not put in order before: pixels of one block are far apart",
+            "only reshaped: the axes were not put in order before, so that pixels of one block are far apart",
             second,
             lambda facts: facts[first] > 1,
         ),
