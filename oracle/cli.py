@@ -157,9 +157,9 @@ def _check_all(targets: list[str], settings: tuple[Any, ...], jobs: int, quiet: 
             bar.update(task, description=f"{name}: {layer}, {count} cases")
 
         if len(targets) == 1:
-            reports = [check(targets[0], *settings, progress=begins)]
+            reports = [check(targets[0], *(*settings, begins))]
         elif jobs == 1:
-            reports = [check_or_say_why(one, *settings, progress=begins) for one in targets]
+            reports = [check_or_say_why(one, *settings, begins) for one in targets]
         else:
             from concurrent.futures import ProcessPoolExecutor
             from multiprocessing import get_context
