@@ -77,6 +77,7 @@ class History:
                     style = {"linestyle": "--", "color": "grey"} if name == BATCHES else {}
                     panel.plot(self.epochs, scale * np.array(values), label=name, **style)
             panel.set(xlabel="epochs", ylabel=label)
+            panel.locator_params(axis="x", integer=True)
             panel.grid(alpha=0.3)
             if panel.lines:
                 panel.legend(frameon=False)
