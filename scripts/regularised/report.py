@@ -87,8 +87,9 @@ def figure(runs: list[Any]) -> Any:
         panel.set(xlabel=label, title="minus training without, same seed")
     seeds = len(of(runs, "none", "seed"))
     drawn.suptitle(
-        f"LeNet-5 on 500 digits, {seeds} seeds. Loss against epochs, median and range: solid on the test set, dotted on "
-        "the training set; grey without regularisation.\nLast: differences at the end, their mean and its 95 % interval"
+        f"LeNet-5 on 500 digits, {seeds} seeds. Loss against epochs, median and range: solid on the test set, dotted "
+        "on the training set; grey without regularisation.\nLast: differences at the end, their mean and its 95 % "
+        "interval"
     )
     return drawn
 

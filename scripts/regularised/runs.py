@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchnet import nn
 from scratchnet.data import DataLoader, RandomCrop, mnist5k, stratified_split
-from scratchnet.optim import SGD, weight_decay_groups
+from scratchnet.optim import SGD, lr_scheduler, weight_decay_groups
 from scratchnet.training import EarlyStopping, evaluate, fit
 
 SAMPLES, HELD_BACK, WATCHED, EPOCHS, BATCH, LR, MOMENTUM, PATIENCE = 500, 100, 500, 40, 32, 0.05, 0.9, 10
@@ -65,7 +65,8 @@ def train(method: str, strengths: dict[str, float], seed: int) -> Run:
     net = network(batch_norm, used.get("dropout", 0.0), weights, drops)
     sgd = SGD(weight_decay_groups(net, used.get("weight decay", 0.0)), LR, MOMENTUM)
     loss = nn.CrossEntropyLoss()
-    history = fit(net, loss, batches, sgd, EPOCHS, watch=sets, early_stopping=stopping)
+    falling = lr_scheduler.CosineAnnealingLR(sgd, EPOCHS)
+    history = fit(net, loss, batches, sgd, EPOCHS, watch=sets, scheduler=falling, early_stopping=stopping)
     end_loss, end_accuracy = evaluate(net, loss, *rest)
     train_loss, train_accuracy = evaluate(net, loss, x, y)
     curves = {name: [float(f"{v:.4g}") for v in values.tolist()] for name, values in history.arrays().items()
