@@ -168,10 +168,10 @@ def spread(
         for name, values in axes.items():
             rest, digit = divmod(rest, len(values))
             point[name] = values[digit]
-        setting = build(**point)
-        if setting is not None and (key := _key(setting)) not in seen:
+        built = build(**point)
+        if built is not None and (key := _key(built)) not in seen:
             seen.add(key)
-            yield setting
+            yield built
             found += 1
             if found == count:
                 return
