@@ -1,7 +1,8 @@
 """Binding: which settings a layer of someone's file can express, and how a call of torch's becomes a call of it. Data.
 
 Beside a plan's own "$x" for arrays, a binding's plan has "@stride" for the value of a setting; "@kernel_size[0]" is its
-value on the first axis, "@1-p" is 1 minus it; "@mode" is "train" or "test", "@training" and "@evaluation" are flags.
+value on the first axis, "@(kernel_size)" one an axis always, "@1-p" is 1 minus it; "@mode" is "train" or "test",
+"@training" and "@evaluation" are flags.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class Binding:
 
     def takes(self, settings: Mapping[str, Any], shapes: Shapes | None, training: bool = True) -> bool:
         rules = {**self.accepts, **self.fixed}
-        fits = all(name in rules and _accepted(rules[name], value) for name, value in settings.items())
+        said = dict(settings)
+        if said.get("stride", 0) is None:  # the window's size, which one number may not say
+            said["stride"] = said["kernel_size"]
+        fits = all(name in rules and _accepted(rules[name], value) for name, value in said.items())
         fits = fits and (training or self.evaluation != "none")
         return fits and (not self.shapes or shapes is None or PROMISES[self.shapes](settings, shapes))
 
@@ -205,6 +209,9 @@ def _settled(call: Call, name: str, accepts: Mapping[str, Any]) -> Any:
             return call.training
         case "evaluation":
             return not call.training
+    if name.startswith("("):
+        value, axes = setting(call.settings, name[1:-1], accepts), call.inputs["x"].ndim - 2
+        return value if isinstance(value, tuple) else (value,) * axes
     return setting(call.settings, name, accepts)
 
 

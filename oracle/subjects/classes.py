@@ -61,9 +61,11 @@ WEIGHTS = {
                "OIHW->O(HWI)", "OIHW->(HWI)O", "OIHW->OHW", "OIHW->HWO"),
     "Conv3d": ("OIDHW->OIDHW", "OIDHW->DHWIO"),
 }  # fmt: skip
+_SEEN_LATER = {"num_features", "normalized_shape", "in_features", "in_channels"}  # a first forward may show them
 LABELS = ("", "N->NC", "N->N1")
 EPS = (1e-5, 1e-8, 1e-6, 1e-7, 1e-3, 1e-2, 1e-4, 1e-10, 1e-12)
-_FREE = (*FREE, "half-missing", "half-extra", "biased-running-variance", "dropout-p-is-keep", "epsilon-in-log")
+_FREE = (*FREE, "half-missing", "half-extra", "biased-running-variance", "momentum-inverted", "dropout-p-is-keep",
+         "epsilon-in-log")  # fmt: skip
 
 
 class Unreadable(Exception):
@@ -188,7 +190,7 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
     if spec.name == "Softmax":
         fixed = {"dim": 1}
     unsaid = [setting for setting in spec.required if setting not in said and setting not in fixed]
-    if unsaid and not ({"num_features", "normalized_shape"} & set(unsaid)):
+    if not set(unsaid) <= _SEEN_LATER:
         raise Unreadable(f"{name} has no argument for {', '.join(unsaid)}")
     accepts = {setting: ANY if setting in said or setting in unsaid else spec.defaults.get(setting, ANY)
                for setting in settings}  # fmt: skip
@@ -200,11 +202,23 @@ def _probed(spec: LayerSpec, binding: Binding, session: Session, told: Map) -> B
     """The binding with what trial runs show: where weights are kept, how they and the images are laid out, what comes
     back, which settings may be tuples."""
     call = trial(spec, fixed=binding.fixed)
-    _, seen = _run(session, binding, call)
-    candidates = [
-        _with_gradients(candidate, session, call, told)
-        for candidate in _candidates(spec, binding, call, seen.get("made", {}), told)
-    ]
+    answer, seen = _run(session, binding, call)
+    if "forward" in answer.failures or (call.parameters and not seen.get("made")):
+        answer, seen, binding = _made_otherwise(session, binding, call, (answer, seen, binding))
+    candidates: list[Binding] = []
+    refused = None
+    for image in _images(spec, binding, call, told):
+        if image and binding.plan.warm:  # what the first forward makes follows from the layout of the images
+            seen = _run(session, replace(binding, layouts={"x": image, "out": image}), call)[1]
+        try:
+            found = list(_candidates(spec, binding, call, seen.get("made", {}), image, told))
+            candidates += [_with_gradients(candidate, session, call, told) for candidate in found]
+        except Unreadable as error:
+            refused = refused or error
+    if refused and not candidates:
+        raise refused
+    if "dilation" in binding.accepts and binding.accepts["dilation"] == ANY:
+        candidates += [_without_dilation(candidate) for candidate in candidates]
     binding = max(candidates, key=lambda candidate: _score(spec, candidate, session))
     if binding.spec == "Dropout":
         binding = settled(binding, session)
@@ -222,9 +236,37 @@ def _probed(spec: LayerSpec, binding: Binding, session: Session, told: Map) -> B
     for name, uneven in _UNEVEN.items():
         if accepts.get(name) == ANY and name not in binding.fixed:
             accepts[name] = INTS if works(**{name: uneven[:axes]}) else INT
-    if accepts.get("padding") == INTS and works(padding="same"):
-        accepts["padding"] = ANY
+    if spec.name.startswith("Conv") and accepts.get("padding") == INTS and works(padding="same"):
+        accepts["padding"] = ANY if works(padding="valid") else _not_valid
     return replace(binding, accepts=accepts, shapes=_shapes(spec, binding, works))
+
+
+def _made_otherwise(session: Session, binding: Binding, call: Call,
+                    as_it_was: tuple[Answer, Seen, Binding]) -> tuple[Answer, Seen, Binding]:  # fmt: skip
+    """With one size an axis where one number raises, and with a first forward where the weights are made in it."""
+    plan = binding.plan
+    assert plan.make is not None
+    kwargs = {name: "@(kernel_size)" if value == "@kernel_size" else value for name, value in plan.make.kwargs.items()}
+    for tuples, warm in ((True, False), (False, True), (True, True)):
+        make = replace(plan.make, kwargs=kwargs) if tuples else plan.make
+        other = replace(binding, plan=replace(plan, make=make, warm=warm))
+        answer, seen = _run(session, other, call)
+        if "forward" not in answer.failures and (seen.get("made") or not call.parameters):
+            return answer, seen, other
+    return as_it_was
+
+
+def _not_valid(padding: Any) -> bool:
+    return padding != "valid"
+
+
+def _without_dilation(binding: Binding) -> Binding:
+    """Not asked to dilate: some count the zeros that are put between, so that their 0 is torch's 1."""
+    make = binding.plan.make
+    assert make is not None
+    kwargs = {name: value for name, value in make.kwargs.items() if value != "@dilation"}
+    accepts = {**binding.accepts, "dilation": 1}
+    return replace(binding, plan=replace(binding.plan, make=replace(make, kwargs=kwargs)), accepts=accepts)
 
 
 def _shapes(spec: LayerSpec, binding: Binding, works: Any) -> str:
@@ -254,17 +296,22 @@ def _score(spec: LayerSpec, binding: Binding, session: Session) -> tuple[int, in
     return len(right), len(alike)
 
 
-def _candidates(spec: LayerSpec, binding: Binding, call: Call, made: Mapping[str, Any], told: Map) -> Iterator[Binding]:
-    """Every layout that the shapes allow, the plainest first."""
+def _images(spec: LayerSpec, binding: Binding, call: Call, told: Map) -> list[str]:
+    """The layouts of the images that are tried, the plainest first."""
+    if told.x:
+        return [IMAGES.get(told.x) or ONE_IMAGE.get(told.x, "")]
+    if call.inputs["x"].ndim != 4:
+        return [""]
+    return [*(["NCHW->HW"] if binding.fixed.get("x[1]") == 1 else []), *IMAGES.values()]
+
+
+def _candidates(spec: LayerSpec, binding: Binding, call: Call, made: Mapping[str, Any], image: str,
+                told: Map) -> Iterator[Binding]:  # fmt: skip
+    """Every layout of weights and labels that the shapes allow, the plainest first."""
     weights = _weights(binding, call, made, told)
-    images = [""]
-    if call.inputs["x"].ndim == 4 and spec.name not in ("ReLU", "Sigmoid", "Tanh"):
-        images = [IMAGES.get(told.x) or ONE_IMAGE.get(told.x, "")] if told.x else [*IMAGES.values()]
-    if binding.fixed.get("x[1]") == 1 and not told.x:
-        images = ["NCHW->HW", *images]
     labels = LABELS if spec.name == "CrossEntropyLoss" else ("",)
     epsilons: tuple[float | None, ...] = EPS if binding.accepts.get("eps") not in (None, ANY) else (None,)
-    for (places, layouts, accepts), image, label, eps in product(weights, images, labels, epsilons):
+    for (places, layouts, accepts), label, eps in product(weights, labels, epsilons):
         more = {"out": "NCHW->HWC" if image == "NCHW->HW" else image, "x": image, "target": label}
         promise = "one grey image" if image == "NCHW->HW" else "one image" if image in ONE_IMAGE.values() else ""
         yield replace(

@@ -67,8 +67,9 @@ UNUSED = ("optimizer", "activation", "activationfn", "initializer", "init", "rng
           "regularizer", "weightinitfn", "biasinitfn", "weightinit", "initmethod", "scale", "std")  # fmt: skip
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
-    "weight": ("w", "weight", "weights", "kernel", "kernels", "filter", "filters", "wmat", "theta", "gamma", "bw", "g"),
-    "bias": ("b", "bias", "biases", "beta", "bb"),
+    "weight": ("w", "weight", "weights", "kernel", "kernels", "filter", "filters", "wmat", "theta", "gamma", "bw", "g",
+               "scaler"),
+    "bias": ("b", "bias", "biases", "beta", "bb", "intercept"),
     "x": ("x", "input", "inputs"),
     "running_mean": ("runningmean", "runningm", "movingmean", "runmean", "meanrunning"),
     "running_var": ("runningvar", "runningv", "movingvar", "runvar", "varrunning", "runningvariance", "movingvariance"),

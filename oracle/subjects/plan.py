@@ -33,6 +33,7 @@ class Step:
     returns: tuple[str, ...] = ()
 
 
+_FORGET = ("flush_gradients", "zero_grad", "clear_grads", "cleargrads", "zero_gradients")
 _STEPS = ("forward", "backward", "make")
 
 
@@ -40,6 +41,7 @@ _STEPS = ("forward", "backward", "make")
 class Plan:
     """make      the object, for a layer that is a class
     given     name -> value that is made once and handed on by name: a dictionary that the code writes into
+    warm      whether it makes its weights in the first forward: it gets one before the weights are set
     set       path -> value, before the forward
     read      name -> path, after the backward (after the forward where there is none)
     state     arrays that it may change in place: it gets copies
@@ -56,6 +58,7 @@ class Plan:
     state: Sequence[str] = ()
     over: str = ""
     draws: str = ""
+    warm: bool = False
 
     def to_json(self) -> dict[str, Any]:
         steps = {name: step and vars(step) for name, step in vars(self).items() if name in _STEPS}
@@ -97,6 +100,10 @@ def execute(
                 *(_value(arg, scope) for arg in plan.make.args),
                 **{name: _value(arg, scope) for name, arg in plan.make.kwargs.items()},
             )
+            if plan.warm:
+                run("warm", plan.forward)
+                for forget in filter(callable, (getattr(scope["object"], name, None) for name in _FORGET)):
+                    forget()
             look("made", scope["object"])
         for path, value in plan.set.items():
             put(scope["object"], path, _value(value, scope))

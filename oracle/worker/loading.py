@@ -14,6 +14,8 @@ from typing import Any
 from oracle.subjects.reading import definitions, statements
 from oracle.worker import shims
 
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
 
 class Submission:
     """One file.
@@ -29,8 +31,7 @@ class Submission:
         sys.path += roots
         shims.install()
         for name, folder in packages.items():
-            sys.modules[name] = package = ModuleType(name)
-            package.__path__ = [folder]
+            sys.modules[name] = _Package(name, folder)
         self._module = ModuleType(module)
         self._module.__file__ = path
         self._module.__package__ = module.rpartition(".")[0]
@@ -55,6 +56,8 @@ class Submission:
 
     def locate(self, path: str) -> str | None:
         """The name of one of the submission's files, from its folder or the import path; None for any other file."""
+        if path.startswith(_OURS):
+            return None
         for folder in (self._folder, *self._roots):
             if path.startswith(folder + os.sep):
                 return path[len(folder) + 1 :]
@@ -79,6 +82,26 @@ class Submission:
 
     def _own_class(self, cls: type) -> bool:
         return any(self._own(function) for _, function, _ in _methods(cls))
+
+
+class _Package(ModuleType):
+    """A package around the submission. Its __init__, which may import half a library, runs when something of it is
+    asked for."""
+
+    def __init__(self, name: str, folder: str):
+        super().__init__(name)
+        self.__path__ = [folder]
+        self._begun = False
+
+    def __getattr__(self, name: str) -> Any:
+        path = os.path.join(self.__path__[0], "__init__.py")
+        if self._begun or (name.startswith("__") and name.endswith("__")) or not os.path.isfile(path):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        self._begun = True
+        self.__file__, self.__package__ = path, self.__name__
+        with open(path, "rb") as file:
+            exec(compile(file.read(), path, "exec"), self.__dict__)
+        return getattr(self, name)
 
 
 def _methods(cls: type) -> Iterator[tuple[str, Callable, int]]:

@@ -2,11 +2,13 @@
 
 Some of it is small and given for real: tqdm, past.builtins, the decorators of numba, erf and expit of scipy.special,
 the names that NumPy has given up. The rest lets the file load (plotting, image and data libraries) and raises an error
-that names it where a layer uses it.
+that names it where a layer uses it. Libraries that people ask for with try (cupy) are not among them.
 """
 
 from __future__ import annotations
 
+import collections
+import collections.abc
 import importlib.abc
 import importlib.machinery
 import math
@@ -19,7 +21,7 @@ import numpy as np
 
 STUBS = (
     "cv2", "matplotlib", "pandas", "h5py", "PIL", "sklearn", "tensorflow", "keras", "numba", "scipy", "seaborn",
-    "IPython", "torchvision", "skimage", "imageio", "cupy", "jax", "requests", "plotly", "mnist", "idx2numpy",
+    "IPython", "torchvision", "skimage", "imageio", "requests", "plotly", "mnist", "idx2numpy",
     "public_tests", "test_utils", "testCases", "testCases_v2", "dnn_utils", "dnn_utils_v2", "outputs", "past", "tqdm",
     "google", "wandb", "nltk", "gym", "pygame", "termcolor", "tabulate", "colorama", "joblib",
 )  # fmt: skip
@@ -120,6 +122,9 @@ _NUMPY: dict[str, Any] = {
 def install() -> None:
     """Once in a worker, before the submission is loaded."""
     sys.meta_path.append(_Finder())
+    for name in ("Callable", "Hashable", "Iterable", "Iterator", "Mapping", "MutableMapping", "Sequence"):
+        if not hasattr(collections, name):  # moved to collections.abc, and gone from here since Python 3.10
+            setattr(collections, name, getattr(collections.abc, name))
     known: Callable[[str], bool] = vars(np).__contains__
     for name, value in _NUMPY.items():
         if not known(name):
