@@ -88,7 +88,7 @@ def _second_look(judgement: Judgement, tensor: str) -> Diagnosis | None:
 
 
 def _of_any_layer(judgement: Judgement, tensor: str) -> Diagnosis | None:
-    """A mistake that is seen from the numbers alone, whatever the layer: the right answer doubled, turned around, ..."""
+    """A mistake that is seen from the numbers alone, whatever the layer: the right answer doubled, turned, ..."""
     seen = _values(judgement, tensor)
     return _found(tensor, explain_any(seen, tensor) if seen else None, len(seen))
 

@@ -112,7 +112,9 @@ def gate_cases(spec: LayerSpec) -> Iterator[Case]:
     return _cases(spec, grid(spec), lambda place: (spec.styles[place % len(spec.styles)],), 0)
 
 
-def _cases(spec: LayerSpec, settings: Iterable[Setting], others: Callable[[int], Sequence[str]], seed: int) -> Iterator[Case]:
+def _cases(
+    spec: LayerSpec, settings: Iterable[Setting], others: Callable[[int], Sequence[str]], seed: int
+) -> Iterator[Case]:
     seen: set[str] = set()  # without a batch, settings that differ in its size are one
     for place, setting in enumerate(settings):
         for dtype, style, mode in product(DTYPES, ("random", "integer", *others(place)), _modes(spec, setting)):

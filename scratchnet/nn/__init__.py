@@ -93,7 +93,6 @@ from scratchnet.nn.recurrent import GRU, LSTM, RNN
 from scratchnet.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell
 from scratchnet.nn.shape import ChannelShuffle, Flatten, Identity, PixelShuffle, PixelUnshuffle, Unflatten
 from scratchnet.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
-from scratchnet.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from scratchnet.nn.transformer import (
     Transformer,
     TransformerDecoder,
@@ -101,6 +100,7 @@ from scratchnet.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from scratchnet.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -127,6 +127,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -140,7 +141,6 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
-    "CTCLoss",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
@@ -156,7 +156,6 @@ __all__ = [
     "GaussianNLLLoss",
     "GroupNorm",
     "HalfSquaredError",
-    "GRUCell",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -174,7 +173,6 @@ __all__ = [
     "LPPool3d",
     "LSTMCell",
     "LayerNorm",
-    "LSTMCell",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
