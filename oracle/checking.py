@@ -35,7 +35,7 @@ def check(
     timeout: float = 10.0,
     budget: float = 300.0,
     map_text: str = "",
-    require: str = "L0",
+    limits: Limits | None = None,
     progress: Progress = lambda target, spec, count: None,
 ) -> Json:
     """Judge `target` and return its report (the data of `check --json`).
@@ -47,7 +47,7 @@ def check(
     dtype       only cases of this dtype
     timeout     seconds that one case may take
     budget      seconds for the whole target; what it does not reach is unjudged
-    require     the least isolation, "L0" to "L3", that code of other people must have
+    limits      what a file's code may use, and the isolation that it must have; they say the timeout too
     map_text    what cannot be guessed of a class, in the words of `check --map`
     Raises TargetError (a ValueError) where the target cannot be opened, ValueError for an unknown layer.
     """
@@ -55,7 +55,7 @@ def check(
     if case is not None and wanted != [case.spec.name]:
         raise ValueError(f"the case is one of {case.spec.name}, not of {', '.join(wanted)}")
     start = time.monotonic()
-    with open_target(target, wanted or None, convention, timeout, map_text, Limits(timeout, require=require)) as opened:
+    with open_target(target, wanted or None, convention, timeout, map_text, limits) as opened:
         reports = []
         for subject in opened.subjects:
             try:

@@ -56,7 +56,8 @@ def examine() -> Examination:
         for secret, mode in (("open", 0o644), ("closed", 0o600)):
             (folder / secret).write_text("not for code under test")
             (folder / secret).chmod(mode)
-        facts = {"folder": str(folder), "memory": _MEMORY, **_targets(folder, stack)}
+        targets, mailbox = _targets(folder, stack)
+        facts = {"folder": str(folder), "memory": _MEMORY, **targets}
         own = folder / "submission"
         own.mkdir()
         text = f"FACTS = {facts!r}\n" + Path(__file__).with_name("worker").joinpath("escapes.py").read_text()
@@ -70,13 +71,15 @@ def examine() -> Examination:
         finally:
             file.close()
         escapes = dict(_lines(printed))
+        if not escapes.get("UDP", "-") and not _received(mailbox):
+            escapes["UDP"] = "did not arrive"
         if not escapes.get(_OUTLIVES, "-") and not _runs(place):
             escapes[_OUTLIVES] = "ended with its worker"
     return Examination(level, surroundings, held, escapes)
 
 
-def _targets(folder: Path, stack: contextlib.ExitStack) -> dict[str, Any]:
-    """A process and sockets of the grader, for the code under test to reach."""
+def _targets(folder: Path, stack: contextlib.ExitStack) -> tuple[dict[str, Any], socket.socket]:
+    """A process and sockets of the grader, for the code under test to reach; and the socket that UDP arrives at."""
     facts: dict[str, Any] = {}
     victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     stack.callback(victim.wait)
@@ -88,15 +91,23 @@ def _targets(folder: Path, stack: contextlib.ExitStack) -> dict[str, Any]:
         facts[name] = server.getsockname()[1]
         if name == "tcp":
             server.listen()
+        server.setblocking(False)
     facts["abstract"] = f"\0oracle-doctor-{os.getpid()}"
-    for address in (str(folder / "socket"), facts["abstract"]):
+    for address in (str(folder / "listener"), facts["abstract"]):
         with contextlib.suppress(OSError):
             listening = stack.enter_context(socket.socket(socket.AF_UNIX))
             listening.bind(address)
             listening.listen()
     with contextlib.suppress(OSError):
-        (folder / "socket").chmod(0o777)
-    return facts
+        (folder / "listener").chmod(0o777)
+    return facts, server
+
+
+def _received(mailbox: socket.socket) -> bool:
+    try:
+        return bool(mailbox.recv(1))
+    except OSError:
+        return False
 
 
 def _lines(printed: bytes) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ A folder with everybody's homework in it is a common thing; a file of it must no
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -23,12 +24,15 @@ def neighbours(tree: ast.AST, path: Path, package: Path | None, roots: Sequence[
     listed, names, followed = {str(path.parent)}, [*_imported(tree)], set()
     while names and len(readable) < _MOST:
         name = names.pop()
-        if name in followed:
+        if name in followed or name in sys.stdlib_module_names:  # the standard library's comes first
             continue
         followed.add(name)
         for root in map(Path, roots):
             for found in (root / f"{name}.py", root / name):
-                if found in readable or not found.exists():
+                inside = found.exists() and found.resolve().is_relative_to(
+                    root.resolve()
+                )  # no link to what is not its own
+                if found in readable or not inside:
                     continue
                 readable.add(found)
                 listed.add(str(root))

@@ -106,7 +106,7 @@ def main():
         "TCP": lambda: connect(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", FACTS["tcp"])),
         "UDP": lambda: connect(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", FACTS["udp"])),
         "a socket in the file system": lambda: connect(
-            socket.AF_UNIX, socket.SOCK_STREAM, os.path.join(folder, "socket")
+            socket.AF_UNIX, socket.SOCK_STREAM, os.path.join(folder, "listener")
         ),
         "an abstract socket": lambda: connect(socket.AF_UNIX, socket.SOCK_STREAM, FACTS["abstract"]),
         "start a process": fork,

