@@ -37,7 +37,7 @@ class Call:
         return {**self.inputs, **self.parameters, **self.buffers, **self.upstream}
 
     def constructor(self) -> dict[str, Any]:
-        """The settings with their arrays: one that is True and has a buffer of its name (class weights) is that array."""
+        """The settings with their arrays: one that is True and has a buffer of its name (class weights) is that one."""
         return {
             name: self.buffers[name] if value is True and name in self.buffers else value
             for name, value in self.settings.items()
