@@ -19,9 +19,10 @@ from oracle.subjects.neighbours import neighbours
 from oracle.subjects.notebook import Place, code_of
 from oracle.subjects.plan import Plan
 from oracle.subjects.reading import decoded, statements, uses_old_numpy
-from oracle.worker.client import ForkServer, Worker, WorkerEnded
+from oracle.worker.client import Worker, WorkerEnded
 from oracle.worker.limits import MB, IsolationError, Limits, demand
 from oracle.worker.protocol import LISTING, TO_GRADER, ProtocolError, strides_of
+from oracle.worker.starting import server
 
 _LINE = re.compile(r"([^\0]{1,100}), line (\d{1,7})")
 _NUMPYS = {"LinAlgError", "AxisError", "UFuncTypeError", "_UFuncNoLoopError", "_UFuncBinaryResolutionError"}
@@ -70,7 +71,7 @@ class File:
         self._module = ".".join(parts)
         # the folder above: courses import "cs231n.im2col" and "common.util", and not all of them have an __init__
         self._roots = list(dict.fromkeys(map(str, (top, path.parent, path.parent.parent))))
-        self._server = ForkServer(*neighbours(self.tree, path, package, self._roots), limits)
+        self._server = server(*neighbours(self.tree, path, package, self._roots), limits)
 
     @property
     def surroundings(self) -> str:

@@ -28,6 +28,9 @@ if __name__ == "__main__":
 
         enter()
     load("numpy", config["numpy"])
-    from oracle.worker.server import fork_server
+    from oracle.worker.server import fork_server, spawned
 
-    fork_server(config)
+    if "channel" in config:
+        spawned(config)
+    else:
+        fork_server(config)

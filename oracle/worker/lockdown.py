@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import socket
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -23,6 +23,9 @@ import numpy
 
 from oracle.worker import kernel, landlock, seccomp
 from oracle.worker.limits import MB
+
+if sys.platform != "win32":
+    import resource
 
 FILES, NETWORK, PROCESSES, NAMESPACES, UID, LIMITS = HELD = (
     "files", "network", "processes", "namespaces", "uid", "limits")  # fmt: skip

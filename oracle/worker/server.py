@@ -77,6 +77,15 @@ def fork_server(config: dict[str, Any]) -> None:
         _end_strays(set())
 
 
+def spawned(config: dict[str, Any]) -> None:
+    """One worker in a process of its own, which was started for it."""
+    channel, folder = config["channel"], config["own"]
+    lock = Lock(config["readable"], config["listed"], config["memory"], config["view"], config["folder"],
+                config["canary"], config["without"])  # fmt: skip
+    worker = Worker(socket.socket(fileno=channel), folder)
+    worker.serve(lock.apply(0, folder, channel, os.getppid()))
+
+
 def _fork(control: socket.socket, lock: Lock, uid: int, folder: str, channel: int, output: int) -> int:
     parent = os.getpid()
     pid = os.fork()

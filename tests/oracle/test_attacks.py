@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from oracle.checking import check
-from oracle.worker import client
+from oracle.worker import client, starting
 from oracle.worker.limits import MB, Limits
 
 ATTACKS = Path("tests/attacks")
@@ -121,7 +121,7 @@ HELD = ("files", "network", "processes", "limits")
 @pytest.fixture(scope="module")
 def held():
     """What a worker's lock holds on this machine."""
-    server = client.ForkServer()
+    server = starting.server()
     worker = client.Worker(server)
     yield worker.held
     worker.close()
