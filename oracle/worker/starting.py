@@ -196,8 +196,8 @@ def own_uid(number: int) -> int:
 
 
 class Spawner(ForkServer):
-    """Where a process with NumPy in it is not safely forked (macOS): a process started anew for each worker. That takes a
-    tenth of a second, and there is no lock but limits."""
+    """Where a process with NumPy in it is not safely forked (macOS): a process started anew for each worker. That takes
+    a tenth of a second, and what macOS gives of the lock is limits alone."""
 
     def __init__(self, readable: Iterable[str] = (), listed: Iterable[str] = (), limits: Limits | None = None) -> None:
         super().__init__(readable, listed, limits)
