@@ -88,6 +88,14 @@ def python_2(text: str) -> list[int]:
     return [number for number, line in enumerate(text.splitlines(), 1) if _PYTHON_2.match(line)]
 
 
+def static_methods(tree: ast.Module) -> set[str]:
+    """ "Conv.forward" of each method that is declared static."""
+    return {
+        name for name, function in _functions(tree)
+        if any(isinstance(mark, ast.Name) and mark.id == "staticmethod" for mark in function.decorator_list)
+    }  # fmt: skip
+
+
 def imports(tree: ast.Module) -> set[str]:
     """The first names of the packages that any statement imports."""
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import importlib.util
 import re
@@ -22,7 +21,7 @@ from oracle.subjects.conventions import CONVENTIONS, TORCH, UNSUPPORTED
 from oracle.subjects.file import File, FileSubject, Session
 from oracle.subjects.mapping import Map, parse_map
 from oracle.subjects.names import spec_of
-from oracle.subjects.reading import imports, python_2, unfilled
+from oracle.subjects.reading import imports, python_2, static_methods, unfilled
 from oracle.subjects.recognise import Defined, recognised
 from oracle.worker.client import WorkerEnded
 from oracle.worker.limits import IN_PROCESS, Limits, demand, least
@@ -220,10 +219,14 @@ def _file(
 
 def _torch_rows(file: File, name: str, asked: Asked, only: str | None) -> Target | None:
     """A course's file on torch tensors, run in this process; None where it has nothing of the kind."""
-    names = {node.name for node in file.tree.body if isinstance(node, ast.ClassDef)}
-    rows = {row.plan.forward.function.partition(".")[0] for course in TORCH for row in CONVENTIONS[course]}
-    if not names & rows or asked.convention not in ("auto", *TORCH):
+    steps = {row.plan.forward.function for course in TORCH for row in CONVENTIONS[course]}
+    if not steps & static_methods(file.tree) or asked.convention not in ("auto", *TORCH):
         return None
+    if asked.convention == "auto":  # never unasked: whoever imports torch would get out of the worker by it
+        raise TargetError(
+            f"{name} is torch code as EECS 498 has it, which runs in this process and sees what it knows; "
+            f"where you trust it, say --convention eecs"
+        )
     from oracle.subjects.torch_file import TorchFileSubject, load
 
     demand(asked.limits.require, IN_PROCESS)

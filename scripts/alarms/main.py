@@ -38,7 +38,8 @@ def main() -> int:
     start = time.monotonic()
     for target in targets:
         for seed in range(options.seeds):
-            report = check(target, cases=cases, seed=seed, budget=options.budget)
+            convention = "eecs" if "/eecs/" in target else "auto"
+            report = check(target, convention=convention, cases=cases, seed=seed, budget=options.budget)
             for spec in report["specs"]:
                 judged += spec["cases"]
                 unjudged += spec["verdict"] == "unjudged"

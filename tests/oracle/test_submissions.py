@@ -12,6 +12,7 @@ import pytest
 
 from oracle.checking import check
 from oracle.layers import SPECS
+from oracle.subjects.target import TargetError
 
 FOLDER = Path(__file__).parents[1] / "submissions"
 TABLE = tomllib.loads((FOLDER / "expected.toml").read_text())
@@ -42,13 +43,18 @@ def alike(expected: str, came: str) -> bool:
 @pytest.mark.parametrize("name", TABLE)
 def test_what_is_said_of_a_submission(name):
     course = name.partition("/")[0]
-    report = check(str(FOLDER / name), cases=CASES)
+    report = check(str(FOLDER / name), cases=CASES, convention="eecs" if course == "eecs" else "auto")
     table = {key: text for key, text in TABLE[name].items() if LATER.get(key) is None or LATER[key] in SPECS}
     assert len(report["problems"]) == int(table.pop("problems", 0))
     assert report["convention"] == table.pop("convention", "class" if course == "loose" else course)
     came = {spec["implements"]: said(spec) for spec in report["specs"]}
     assert table.keys() <= came.keys()
     assert {key: text for key, text in came.items() if not alike(table.get(key, "right"), text)} == {}
+
+
+def test_torch_code_is_never_run_in_this_process_unasked():
+    with pytest.raises(TargetError, match="say --convention eecs"):
+        check(str(FOLDER / "eecs" / "convolutional_networks.py"), cases=CASES)
 
 
 def test_every_submission_is_in_the_table():
