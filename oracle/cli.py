@@ -97,7 +97,7 @@ def check(
     Exit code: 0 right, 1 wrong, 2 bad usage, 3 could not be judged.
     """
     from oracle.cases import DTYPES, CaseError, parse
-    from oracle.worker.limits import LEVELS, IsolationError, Limits
+    from oracle.worker.limits import LEVELS, IsolationError, Limits, memory_limit
 
     if cases != "all" and not (cases.isdecimal() and 0 < int(cases[:9]) <= MOST_CASES and len(cases) < 9):
         fail(f"--cases {cases}: a number from 1 to {MOST_CASES}, or 'all' expected")
@@ -115,7 +115,7 @@ def check(
     except CaseError as error:
         fail(str(error))
     try:
-        limits = Limits(timeout, require=require_isolation)
+        limits = Limits(timeout, memory_limit(jobs), require=require_isolation)
         settings = (spec or [], convention, cases, replayed, dtype, seed, timeout, budget, map_, limits)
         reports = _check_all(target, settings, jobs, quiet="-" in (json_, csv))
     except IsolationError as error:

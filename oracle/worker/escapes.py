@@ -123,6 +123,11 @@ def main():
         "1000 descriptors": descriptors,
         "import torch": lambda: __import__("torch"),
     }
+    if LIBC is None:  # what only Linux has
+        for name in ("read another process's memory", "trace another process", "shared memory", "the kernel's key ring",
+                     "a file in memory that can be run", "a new user namespace", "a mount",
+                     "read another process's environment"):  # fmt: skip
+            del attempts[name]
     if os.getuid() == 0:  # it is root already: that is what got out
         attempts["become root"] = lambda: None
     for name, attempt in attempts.items():

@@ -8,7 +8,7 @@ import platform
 import sys
 
 LINUX = sys.platform == "linux"
-MACHINE = platform.machine()
+MACHINE = platform.machine() if sys.maxsize > 1 << 32 else ""  # a Python of 32 bits makes other calls
 
 _libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
 

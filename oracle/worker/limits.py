@@ -16,10 +16,10 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 @cache
-def memory_limit() -> int:
+def memory_limit(workers: int = 1) -> int:
     """Bytes that the code under test may take beside what the worker has: half of what is free here, so that a layer
-    that wants everything does not take the grader along."""
-    return max(_LEAST, min(_MOST, free_memory() // 2))
+    that wants everything does not take the grader along; less where several are judged at once."""
+    return max(_LEAST, min(_MOST, free_memory() // 2 // workers))
 
 
 @dataclass(frozen=True)

@@ -80,27 +80,44 @@ class Lock:
         if uid and self.switches:
             _switch(uid, self._reads)
         if kernel.LINUX:
-            with contextlib.suppress(OSError, KeyError):
-                keep = kernel.CAP_DAC_READ_SEARCH if uid and self.switches and self._reads else None
-                kernel.keep_only(0 if keep is None else 1 << keep)
-            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of uid, which clears it
+            kept = bool(uid) and self.switches and self._reads
+            _drop_rights(1 << kernel.CAP_DAC_READ_SEARCH if kept else 0)
+            with contextlib.suppress(OSError):
+                kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of uid, which clears it
             if os.getppid() != parent:
                 os._exit(0)
-            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-            with contextlib.suppress(OSError):
-                kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        if self._abi:
-            own = landlock.rule(landlock.WRITE, folder)
-            with contextlib.suppress(OSError):
-                landlock.enforce(self._ruleset)  # of what may be read, the same for all; then where it may write
-                landlock.enforce(landlock.ruleset([*self._devices, *([own] if own else [])], self._abi, reading=False))
+            for option, value in ((kernel.PR_SET_DUMPABLE, 0), (kernel.PR_SET_NO_NEW_PRIVS, 1)):
+                with contextlib.suppress(OSError):
+                    kernel.prctl(option, value)
+        confined = self._landlock(folder) or self._view
         os.closerange(3, channel)
         os.closerange(channel + 1, 1 << 16)
         self._limit()  # of descriptors too, so it comes after they are closed
-        if self._seccomp:
-            with contextlib.suppress(OSError, KeyError):
-                seccomp.install(writes=self._abi > 0 or self._view)
+        if not confined:  # the right to read everything was meant for a worker that is confined and filtered alone
+            _drop_rights()
+        if not self._filter(confined):
+            _drop_rights()
         return [name for name, tried in _TRIES.items() if tried(self._canary, uid)]
+
+    def _landlock(self, folder: str) -> bool:
+        if not self._abi:
+            return False
+        own = landlock.rule(landlock.WRITE, folder)
+        try:  # of what may be read, the same for all; then where it may write
+            landlock.enforce(self._ruleset)
+            landlock.enforce(landlock.ruleset([*self._devices, *([own] if own else [])], self._abi, reading=False))
+        except OSError:
+            return False
+        return True
+
+    def _filter(self, writes: bool) -> bool:
+        if not self._seccomp:
+            return False
+        try:
+            seccomp.install(writes)
+        except (OSError, KeyError):
+            return False
+        return True
 
     def _limit(self) -> None:
         limits = {
@@ -215,6 +232,11 @@ def _open_to_others(path: str) -> bool:
                    if os.path.isdir(place))  # fmt: skip
     except OSError:
         return False
+
+
+def _drop_rights(but: int = 0) -> None:
+    with contextlib.suppress(OSError, KeyError):
+        kernel.keep_only(but)
 
 
 def _switch(uid: int, keeps_reading: bool) -> None:

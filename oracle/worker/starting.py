@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from oracle.worker.namespaces import Surroundings, candidates, python
 from oracle.worker.server import CONTROL, EXIT_REPORT, RUNS
 
 START = 30.0  # seconds for the fork server to start on a machine that is busy; a fork takes milliseconds
+_NUMBERS = itertools.count(1)  # of all workers that this process starts, whichever server forks them
 _NUMPY = str(Path(numpy.__file__).parent)
 
 WITHOUT: set[str] = set()  # mechanisms that tests leave out: what the machine would not have
@@ -157,7 +159,7 @@ class ForkServer:
         (base / "canary").write_text("nobody in a worker may read this")
 
     def _new_folder(self) -> Path:
-        self._count += 1
+        self._count = next(_NUMBERS)
         folder = self._work / str(self._count)
         folder.mkdir(0o700)
         return folder
