@@ -36,7 +36,8 @@ def print_report(report: Json, console: Console) -> None:
 
 def _strength(report: Json) -> str:
     known = report["strength"]
-    text = f"{known['cases']} cases against torch {report['torch']} in {report['seconds']:.1f} s."
+    where = "" if report["isolation"] in ("in-process", "none") else f", isolation {report['isolation']}"
+    text = f"{known['cases']} cases against torch {report['torch']} in {report['seconds']:.1f} s{where}."
     if known["mistakes"]:
         text += f" {known['would_be_caught']} of {known['mistakes']} known mistakes would have been caught."
     if known["unjudged"]:
