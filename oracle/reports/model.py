@@ -190,7 +190,7 @@ def _message(judgement: Judgement, tensors: Json, findings: Findings) -> str:
 
 def _where(judgement: Judgement, findings: Findings) -> str:
     """ "when padding = 0 (31 of 120 cases)" """
-    failed, judged = len(judgement.failed), len(judgement.results)
+    failed, judged = len(judgement.failed), sum(not result.unjudged for result in judgement.results)
     rate = f"{failed} of {judged} cases"
     if findings.when is None or findings.when.wrong == "always":
         return "in every case" if failed == judged else f"in {rate}"
