@@ -292,8 +292,14 @@ def _score(spec: LayerSpec, binding: Binding, session: Session) -> tuple[int, in
     answer, _ = _run(session, binding, call)
     expected, came = Scratchnet(spec.name).run(call).tensors, binding.answer_for(call, answer).tensors
     alike = [name for name in expected if name in came and came[name].shape == expected[name].shape]
-    right = [name for name in alike if np.allclose(came[name], expected[name], 1e-7, 1e-9)]
+    right = [name for name in alike if _is_near(came[name], expected[name])]
     return len(right), len(alike)
+
+
+def _is_near(came: np.ndarray, expected: np.ndarray) -> bool:
+    """Nearer than one rounding to float32 of the largest element: this chooses a layout, and judges nothing."""
+    largest = np.abs(expected).max(initial=0)
+    return bool((np.abs(came - expected) <= 2.0**-24 * largest).all())
 
 
 def _images(spec: LayerSpec, binding: Binding, call: Call, told: Map) -> list[str]:

@@ -101,10 +101,8 @@ def test_exit_code(oracle, arguments, code):
 
 REFUSED = {
     "no-file": (["absent.py"], "absent.py: there is no such file or folder"),
-    "no-python": (["broken.py"], "broken.py is no Python that can be read, line 1"),
-    "python-2": (["python2.py"], "it is Python 2; run 2to3 on it"),
-    "raises-on-import": (["on_import.py"], "on_import.py cannot be loaded: RuntimeError: not on my machine"),
-    "leaves-on-import": (["leaves.py"], "leaves.py cannot be loaded"),
+    "no-python": (["broken.py"], "broken.py, line 1 is no Python that can be read"),
+    "python-2": (["python2.py"], "it is Python 2 (line 1"),
     "nothing-in-it": (["nothing.py"], "no layer that can be judged was found"),
     "binary": (["binary.py"], "binary.py"),
     "no-module": (["no.such.module"], "no.such.module"),
@@ -133,6 +131,15 @@ REFUSED = {
     "json-folder": (["right.py", "--json", "."], "cannot be written: it is a folder"),
     "json-no-file": (["right.py", "--cases", "2", "--json", "/dev/full"], "/dev/full cannot be written"),
 }  # fmt: skip
+
+
+ON_IMPORT = {"on_import.py": "RuntimeError: not on my machine", "leaves.py": "sys.exit(7)"}
+
+
+@pytest.mark.parametrize("file, words", ON_IMPORT.items())
+def test_what_raises_on_import_is_said_and_the_layers_are_judged(oracle, file, words):
+    result = oracle("check", file, "--cases", "12")
+    assert result.exit_code == RIGHT and words in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize("arguments, words", REFUSED.values(), ids=REFUSED)
