@@ -209,7 +209,7 @@ def _file(
                         for line, why, text in file.broken]  # fmt: skip
     try:
         _recognise(target, file, defines, asked, only)
-        quiet = file.path.suffix == ".ipynb" and target.subjects  # plots and the course's own tests, left out on purpose
+        quiet = file.path.suffix == ".ipynb" and target.subjects  # plots and the course's tests are left out
         said = [failure for failure in file.raised if not quiet or failure.kind in _IMPORTS]
         target.problems += [f"{name}, did not run: {_said(failure, file)}" for failure in said]
     except BaseException:
