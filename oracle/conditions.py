@@ -210,6 +210,8 @@ def _simplest(failing: list[Case], passing: list[Case]) -> When | None:
             break
     if not best:
         return None
+    if least > len(passing) / 2:  # it holds in most of the passing cases too: true, and no help
+        return None
     right = " or ".join(term.negation for term in best) if least == 0 else None
     return When(" and ".join(term.text for term in best), right,
                 lambda case: _meets(best, case), (len(failing), len(failing) + least))  # fmt: skip
