@@ -36,8 +36,8 @@ def main() -> int:
     targets = options.targets or ["scratchnet", "naive", *EXAMPLES, *right_submissions()]
     judged = alarms = unjudged = 0
     start = time.monotonic()
-    for target in targets:
-        for seed in range(options.seeds):
+    for seed in range(options.seeds):  # outermost, so that a run that is cut short has been everywhere
+        for target in targets:
             convention = "eecs" if "/eecs/" in target else "auto"
             report = check(target, convention=convention, cases=cases, seed=seed, budget=options.budget)
             for spec in report["specs"]:
@@ -47,7 +47,8 @@ def main() -> int:
                     alarms += max(spec["failed"], 1)
                     print(f"{target}, seed {seed}: {spec['spec']} ({spec['implements']}): {spec['message']}")
                     print(f"  {spec['smallest_case']}", flush=True)
-        print(f"{target}: {options.seeds} seeds", file=sys.stderr, flush=True)
+        print(f"seed {seed}: {alarms} false alarms in {judged} cases so far, {time.monotonic() - start:.0f} s",
+              file=sys.stderr, flush=True)  # fmt: skip
     print(f"{alarms} false alarms in {judged} cases of {len(targets)} targets and {options.seeds} seeds; "
           f"{unjudged} layers could not be judged; {time.monotonic() - start:.0f} s")  # fmt: skip
     return 1 if alarms else 0
