@@ -9,14 +9,13 @@ Unfold reads it from right to left and Fold adds it up from left to right; each 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
 from oracle.layers.conv import output_size
 from oracle.layers.spec import per_axis
-from oracle.mistakes.conv_kernels import flip, inside, ones, place  # noqa: F401  the edits use them
-from oracle.mistakes.kernel import Edits, Facts, Family, Mistake, Variants
+from oracle.mistakes.kernel import Edits, Family, Mistake, Variants
+from oracle.mistakes.windows import axes, flip, inside, ones, padded, place, uneven, wide  # noqa: F401  edits use them
 from oracle.subjects import Call
 
 # ---- the kernels. k: image or columns, whichever is given; lead (batch and channels), size of the image, positions of
@@ -25,8 +24,8 @@ from oracle.subjects import Call
 
 def unfolded(k):
     """Unfold's out and Fold's dx."""
-    padded = np.pad(k.image, around(k))
-    taps = [padded[place(r, k.stride, k.dilation, k.positions)] for r in np.ndindex(*k.kernel)]
+    bordered = np.pad(k.image, around(k))
+    taps = [bordered[place(r, k.stride, k.dilation, k.positions)] for r in np.ndindex(*k.kernel)]
     columns = np.stack(taps, axis=-3).reshape(*k.lead, *k.kernel, *k.positions)
     return merged(columns)
 
@@ -34,10 +33,10 @@ def unfolded(k):
 def folded(k):
     """Fold's out and Unfold's dx."""
     columns = k.columns.reshape(*k.lead, *k.kernel, *k.positions)
-    padded = np.pad(np.zeros((*k.lead, *k.size)), around(k))
+    bordered = np.pad(np.zeros((*k.lead, *k.size)), around(k))
     for r, s in np.ndindex(*k.kernel):
-        padded[place((r, s), k.stride, k.dilation, k.positions)] += columns[..., r, s, :, :]
-    return padded[inside(k.size, k.padding)]
+        bordered[place((r, s), k.stride, k.dilation, k.positions)] += columns[..., r, s, :, :]
+    return bordered[inside(k.size, k.padding)]
 
 
 # ---- what the kernels are made of
@@ -87,29 +86,12 @@ def prepare(call: Call) -> SimpleNamespace:
     return other(k)
 
 
-# ---- where a mistake shows
-
-
-def _axes(value: Any) -> tuple[int, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _padded(facts: Facts) -> bool:
-    return max(_axes(facts["padding"])) > 0
-
-
-def _wide(facts: Facts) -> bool:
-    return max(_axes(facts["kernel_size"])) > 1
-
-
-def _uneven(facts: Facts) -> bool:
-    return len(set(_axes(facts["kernel_size"]))) > 1
-
+# ---- its mistakes
 
 _COLUMNS = "k.columns.reshape(*k.lead, *k.kernel, *k.positions)"
 _MERGED = "merged(columns)"
-_CROP = "padded[inside(k.size, k.padding)]"
-_ADDED = "padded[place((r, s), k.stride, k.dilation, k.positions)] += columns[..., r, s, :, :]"
+_CROP = "bordered[inside(k.size, k.padding)]"
+_ADDED = "bordered[place((r, s), k.stride, k.dilation, k.positions)] += columns[..., r, s, :, :]"
 
 
 def _made(way: str) -> Edits:
@@ -125,7 +107,7 @@ def _read(way: str) -> Edits:
 def _with(**settings: str) -> Edits:
     """Unfold with other settings than it was given."""
     words = ", ".join(f"{name}={value}" for name, value in settings.items())
-    return (("    padded = ", f"    k = other(k, {words})\n    padded = "),)
+    return (("    bordered = ", f"    k = other(k, {words})\n    bordered = "),)
 
 
 def _mistakes(unfold: str, fold: str) -> tuple[Mistake, ...]:
@@ -175,12 +157,12 @@ def _mistakes(unfold: str, fold: str) -> tuple[Mistake, ...]:
         ),
         Mistake(
             "kernel-rotated",
-            both(((("padded[place(r,", "padded[place(flip(r, k.kernel),"),),),
+            both(((("bordered[place(r,", "bordered[place(flip(r, k.kernel),"),),),
                  (((_ADDED, _ADDED.replace("[..., r, s,", "[..., -1 - r, -1 - s,")),),)),
             "kernel_size > 1",
             "the places of a window come from the last to the first, as in a kernel rotated by 180 degrees",
             "row (r, s) holds I[n, c, y*S + r*D - P, x*S + s*D - P]",
-            _wide,
+            wide,
         ),
         Mistake(
             "stride-ignored",
@@ -189,7 +171,7 @@ def _mistakes(unfold: str, fold: str) -> tuple[Mistake, ...]:
             "stride > 1",
             "the stride argument has no effect: windows lie one place apart",
             "window (y, x) begins at y*S - P, x*S - P",
-            lambda facts: max(_axes(facts["stride"])) > 1,
+            lambda facts: max(axes(facts["stride"])) > 1,
         ),
         Mistake(
             "dilation-ignored",
@@ -198,7 +180,7 @@ def _mistakes(unfold: str, fold: str) -> tuple[Mistake, ...]:
             "dilation > 1",
             "the dilation argument has no effect: the places of a window lie side by side",
             "I[n, c, y*S + r*D - P, x*S + s*D - P] with D = dilation",
-            lambda facts: max(_axes(facts["dilation"])) > 1,
+            lambda facts: max(axes(facts["dilation"])) > 1,
         ),
         Mistake(
             "padding-ignored",
@@ -206,7 +188,7 @@ def _mistakes(unfold: str, fold: str) -> tuple[Mistake, ...]:
             "padding >= 1",
             "the image is not padded before the windows are taken",
             "np.pad(I, ((0,0), (0,0), (P,P), (P,P)))",
-            _padded,
+            padded,
         ),
         Mistake(
             "padding-on-one-side",
@@ -214,23 +196,23 @@ def _mistakes(unfold: str, fold: str) -> tuple[Mistake, ...]:
             "padding >= 1",
             "the zeros are put on one side of the image only",
             "np.pad(I, ((0,0), (0,0), (P,P), (P,P))): before and after on both axes",
-            _padded,
+            padded,
         ),
         Mistake(
             "no-crop-of-padding",
-            both(folds=(((_CROP, "padded"),), ((_CROP, "padded[inside(k.size, (0, 0))]"),))),
+            both(folds=(((_CROP, "bordered"),), ((_CROP, "bordered[inside(k.size, (0, 0))]"),))),
             "padding >= 1",
             "the padding is still around the image, or another window than the image's own is cut out",
             "O = Opad[:, :, P:P+H, P:P+W]",
-            _padded,
+            padded,
         ),
         Mistake(
             "crop-with-zero-padding",
-            both(folds=(((_CROP, "padded[(..., *(slice(p, -p) for p in k.padding))]"),),)),
+            both(folds=(((_CROP, "bordered[(..., *(slice(p, -p) for p in k.padding))]"),),)),
             "padding = 0",
             "the image is cut out by [:, :, P:-P, P:-P], which is empty for P = 0 (-0 is 0)",
             "O = Opad[:, :, P:P+H, P:P+W]",
-            lambda facts: 0 in _axes(facts["padding"]),
+            lambda facts: 0 in axes(facts["padding"]),
         ),
         Mistake(
             "assign-instead-of-add",
@@ -241,15 +223,15 @@ def _mistakes(unfold: str, fold: str) -> tuple[Mistake, ...]:
             "stride < kernel_size",
             "windows overlap, and each adds its value to the place; with = the last one wins",
             "O[n, c, y*S + r*D - P, x*S + s*D - P] += columns[n, (c,r,s), (y,x)]",
-            _wide,
+            wide,
         ),
         Mistake(
             "overlap-averaged",
-            both(folds=(((_CROP, "(padded / counted(k))[inside(k.size, k.padding)]"),),)),
+            both(folds=(((_CROP, "(bordered / counted(k))[inside(k.size, k.padding)]"),),)),
             "stride < kernel_size",
             "the sum at each place is divided by the number of windows that see it, so that Fold undoes Unfold; torch only adds",
             "no division; fold(unfold(ones)) gives the numbers where a mean is wanted",
-            _wide,
+            wide,
             convention=True,
         ),
         Mistake(
@@ -258,7 +240,7 @@ def _mistakes(unfold: str, fold: str) -> tuple[Mistake, ...]:
             "kernel_size is not square",
             "the kernel's height is used as its width, and its width as its height",
             "kernel_size = (height, width): R for rows, S for columns",
-            _uneven,
+            uneven,
         ),
         Mistake(
             "kernel-height-for-width",
@@ -266,7 +248,7 @@ def _mistakes(unfold: str, fold: str) -> tuple[Mistake, ...]:
             "kernel_size is not square",
             "one kernel size is used for both axes: the kernel is taken to be square",
             "kernel_size = (height, width): R for rows, S for columns",
-            _uneven,
+            uneven,
         ),
         Mistake(
             "height-for-width",
