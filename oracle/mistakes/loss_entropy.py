@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from oracle.mistakes.kernel import Mistake
-from oracle.mistakes.loss_shared import averaged, large, several
+from oracle.mistakes.loss_shared import EPSILONS, averaged, large, several
 from oracle.subjects import Call
 
 # ---- the kernels. k: axis of the classes, ignored class, smoothing, reduction, and the dtype of the case
@@ -100,7 +100,6 @@ _D = " / divisor(target, x, k)"
 _T = "probabilities(target, x, k)"
 _TYPED = "x.astype(k.dtype)"
 _MULTIPLIED = ("picked(", "multiplied(")
-_EPSILONS = ("1e-5", "1e-7", "1e-8", "1e-9", "1e-10", "1e-12", "1e-15")
 
 MISTAKES = (
     Mistake(
@@ -139,8 +138,8 @@ MISTAKES = (
         {"out": (
             ((_LOG_P, "np.log((np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True)).astype(k.dtype))"),),
             ((_LOG_P, "np.log((np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True)).astype(k.dtype))"), _MULTIPLIED),
-            *(((_LOG_P, f"np.log(np.clip(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True), {e}, 1))"),) for e in _EPSILONS),
-            *(((_LOG_P, f"np.log(np.clip(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True), {e}, 1 - {e}))"),) for e in _EPSILONS),
+            *(((_LOG_P, f"np.log(np.clip(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True), {e}, 1))"),) for e in EPSILONS),
+            *(((_LOG_P, f"np.log(np.clip(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True), {e}, 1 - {e}))"),) for e in EPSILONS),
         )},
         "a confident and wrong prediction",
         "the probability of a class is 0 in floating point, and its logarithm is -inf; or it is cut off below",
@@ -151,7 +150,7 @@ MISTAKES = (
     Mistake(
         "epsilon-in-log",
         {"out": tuple(
-            ((_LOG_P, f"np.log(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True) + {e})"),) for e in _EPSILONS
+            ((_LOG_P, f"np.log(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True) + {e})"),) for e in EPSILONS
         )},
         "always",
         "a small number is added to the probability so that its logarithm exists; it moves every answer",

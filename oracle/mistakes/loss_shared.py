@@ -5,7 +5,7 @@ elsewhere:
 
     out    each = ...
            return each if k.reduction == "none" else each.sum() / k.D
-    dx     return dout * ... / k.D
+    dx     dout * ... / k.D
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from oracle.mistakes.kernel import Edit, Facts, Mistake, Variants
 from oracle.subjects import Call
 
 BOTH = ("dx", "dtarget")
+EPSILONS = ("1e-5", "1e-7", "1e-8", "1e-9", "1e-10", "1e-12", "1e-15")  # that are seen in logarithms
 RETURN = 'return each if k.reduction == "none" else each.sum() / k.D'
 
 
@@ -63,14 +64,14 @@ def directions(loss: str, gradient: str, gradients: tuple[str, ...] = BOTH) -> t
         ),
         Mistake(
             "gradient-sign",
-            in_all(gradients, ("return dout * ", "return -dout * ")),
+            in_all(gradients, ("dout * ", "-dout * ")),
             "always",
             "the gradient has the wrong sign",
             gradient,
         ),
         Mistake(
             "upstream-ignored",
-            in_all(gradients, ("return dout * ", "return ")),
+            in_all(gradients, ("dout * ", "")),
             "dL is not 1",
             "the gradient that comes from above is left out",
             gradient,

@@ -1,0 +1,7 @@
+"""Losses that are a negative log-likelihood: what people get wrong in each of them stands in a file of its own."""
+
+from __future__ import annotations
+
+from oracle.mistakes import loss_binary, loss_binary_logits
+
+FAMILIES = (loss_binary.FAMILY, loss_binary_logits.FAMILY)
