@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from oracle.mistakes import loss_binary, loss_binary_logits
+from oracle.mistakes import loss_binary, loss_binary_logits, loss_gaussian, loss_kl, loss_poisson
 
-FAMILIES = (loss_binary.FAMILY, loss_binary_logits.FAMILY)
+FAMILIES = (
+    loss_binary.FAMILY,
+    loss_binary_logits.FAMILY,
+    loss_kl.FAMILY,
+    loss_poisson.FAMILY,
+    loss_gaussian.FAMILY,
+)
