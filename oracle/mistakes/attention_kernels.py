@@ -158,6 +158,6 @@ def prepare(call: Call) -> SimpleNamespace:
         inputs=inputs, W=W, B=np.split(a.get("in_proj_bias", np.zeros(3 * E)), 3), W_out=a["out_proj.weight"],
         B_out=a.get("out_proj.bias", 0.0), more_keys=more["bias_k"], more_values=more["bias_v"], heads=heads, N=N, S=S,
         attn_mask=a.get("attn_mask"), padding_mask=a.get("key_padding_mask"), safe=not settings["need_weights"],
-        D=dropped if call.training else 1.0, dropped=dropped, p=p, averaged=averaged, dout=batch(a["dout"]), dweights=dweights, swapped=swapped,
-        named=named,
+        D=dropped if call.training else 1.0, dropped=dropped, p=p, averaged=averaged,
+        dout=batch(a["dout"]), dweights=dweights, swapped=swapped, named=named,
     )  # fmt: skip
