@@ -102,7 +102,7 @@ def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | 
     if case is not None:
         taken = subject.takes(case.settings, case.training, case.shapes)
         return [case] if taken else [], 0 if taken else 1
-    fixed = getattr(subject, "fixed", {})
+    fixed = subject.fixed
     if cases == "all":
         chosen, skipped = list(all_cases(spec, lambda setting: takes(subject, setting), seed, fixed)), 0
     else:
@@ -119,7 +119,7 @@ def investigated(judgement: Judgement, seed: int) -> Json:
     if not judgement.failed:
         return spec_report(judgement, Findings())
     fresh, _ = default_cases(find_spec(judgement.subject.spec), lambda setting: takes(judgement.subject, setting),
-                             2 * FIRST + FRESH, seed + 1000, getattr(judgement.subject, "fixed", {}))  # fmt: skip
+                             2 * FIRST + FRESH, seed + 1000, judgement.subject.fixed)  # fmt: skip
     try:
         return spec_report(*investigate(judgement, fresh))
     except Exception as error:  # ours, and what is wrong stays wrong without its explanation
