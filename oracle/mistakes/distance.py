@@ -8,6 +8,10 @@ from collections.abc import Callable
 
 from oracle.mistakes.distance_kernels import cosine_gradients, cosine_out, pairwise_gradients, pairwise_out
 from oracle.mistakes.kernel import Edits, Facts, Family, Mistake, Variants
+from oracle.mistakes.loss_shared import in_all
+
+_PAIR = ("dx1", "dx2")
+
 
 # ---- where a mistake shows
 
@@ -22,7 +26,38 @@ def _odd(facts: Facts) -> bool:
 
 def _both(*ways: Edits) -> dict[str, Variants]:
     """The same edits in both gradients."""
-    return {"dx1": ways, "dx2": ways}
+    return dict.fromkeys(_PAIR, ways)
+
+
+def norm_path(gradients: tuple[str, ...], own: str, square: str, both: str, fix: str) -> tuple[Mistake, ...]:
+    """The derivative of the length in the gradient of a cosine, "- cos * x / square": `own` is the length of x in the
+    kernels' text, `square` its square and `both` the product of the two lengths."""
+    term = f" - cos * x / {square}"
+    return (
+        Mistake(
+            "norm-path-missing",
+            in_all(gradients, (term, "")),
+            "always",
+            "the lengths are treated as constants: |I1| depends on I1 too, and has a term in the gradient",
+            fix,
+        ),
+        Mistake(
+            "norm-path-sign",
+            in_all(gradients, (" - cos", " + cos")),
+            "always",
+            "the term of the length has the wrong sign: a longer I1 makes the quotient smaller",
+            fix,
+        ),
+        Mistake(
+            "norm-path-power",
+            in_all(gradients, *((term, f" - cos * {other}") for other in (
+                f"x / {own}", f"x / {square} ** 2", f"x / {both}", f"x / ({square} * {both})", "x", f"{both} * x / {square}",
+            ))),
+            "always",
+            "the term of the length is divided by the wrong lengths: that of I1 belongs there, squared",
+            fix,
+        ),
+    )  # fmt: skip
 
 
 _NORMS = "x1 * x2 / (m1 * m2)"
@@ -30,7 +65,6 @@ _SUM = f"({_NORMS}).sum(axis=k.dim)"
 _MAXIMA = "np.maximum(norm(x1, k.dim), k.eps), np.maximum(norm(x2, k.dim), k.eps)"
 _OWN_AND_OTHER = "np.maximum(norm(x, k.dim), k.eps), np.maximum(norm(y, k.dim), k.eps)"
 _BRACKET = "(y / (m * my) - cos * x / (or_one(n) * m))"
-_TERM = " - cos * x / (or_one(n) * m)"
 _DI1 = "dI1 = dO * (I2 / (|I1| |I2|) - O * I1 / |I1|^2)"
 
 _COSINE = (
@@ -96,34 +130,7 @@ _COSINE = (
         "np.maximum(|I1|, eps) * np.maximum(|I2|, eps)",
         styles=("kinks",),
     ),
-    Mistake(
-        "norm-path-missing",
-        _both(((_TERM, ""),)),
-        "always",
-        "the lengths are treated as constants: |I1| depends on I1 too, and has a term in the gradient",
-        _DI1,
-    ),
-    Mistake(
-        "norm-path-sign",
-        _both(((" - cos", " + cos"),)),
-        "always",
-        "the term of the length has the wrong sign: a longer I1 makes the quotient smaller",
-        _DI1,
-    ),
-    Mistake(
-        "norm-path-power",
-        _both(
-            (("(or_one(n) * m)", "or_one(n)"),),
-            (("(or_one(n) * m)", "(or_one(n) * m) ** 2"),),
-            (("(or_one(n) * m)", "(or_one(n) * m * my)"),),
-            (("(or_one(n) * m)", "(m * my)"),),
-            (("cos * x / (or_one(n) * m)", "cos * x"),),
-            (("cos * x", "(x * y).sum(axis=k.dim, keepdims=True) * x"),),
-        ),
-        "always",
-        "the term of the length is divided by the wrong lengths: that of I1 belongs there, squared",
-        _DI1,
-    ),
+    *norm_path(_PAIR, "or_one(n)", "(or_one(n) * m)", "(m * my)", _DI1),
     Mistake(
         "eps-stops-gradient",
         _both((("cos * x", "(n > k.eps) * cos * x"),)),
