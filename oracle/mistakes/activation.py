@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from oracle.mistakes import activation_piecewise, activation_smooth, activation_units
+from oracle.mistakes import activation_elu, activation_gated, activation_piecewise, activation_smooth
 from oracle.mistakes.activation_shared import (
     NAIVE_SIGMOID,
     SHARED,
@@ -280,7 +280,8 @@ _GLU = (
 FAMILIES = (
     *activation_piecewise.FAMILIES,
     *activation_smooth.FAMILIES,
-    *activation_units.FAMILIES,
+    *activation_elu.FAMILIES,
+    *activation_gated.FAMILIES,
     Family({"out": prelu_out, "dx": prelu_dx, "dweight": prelu_dweight}, _PRELU, prepare_prelu, ("PReLU",)),
     Family({"out": rrelu_out, "dx": rrelu_dx, "slopes": rrelu_slopes}, _RRELU, prepare_rrelu, ("RReLU",)),
     Family({"out": glu_out, "dx": glu_dx}, _GLU, prepare_glu, ("GLU",)),

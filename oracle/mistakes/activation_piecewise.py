@@ -132,9 +132,8 @@ _HARDTANH = (
     _of_value(
         "bound-not-kept", "np.clip(x, k.min_val, k.max_val)", "np.where((x > k.min_val) & (x < k.max_val), x, 0)",
         "np.where(x > k.max_val, k.min_val, np.where(x < k.min_val, k.max_val, x))",
-        when="I is beyond a bound",
+        when="I is beyond a bound", fix="O = np.clip(I, min_val, max_val)",
         hint="beyond a bound the output is 0, or the other bound; it stays at the bound that was reached",
-        fix="O = np.clip(I, min_val, max_val)",
     ),
 )  # fmt: skip
 
