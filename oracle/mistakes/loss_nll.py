@@ -69,7 +69,6 @@ _W = "k.weight[c] * valid"
 
 MISTAKES = (
     *directions("L = -sum over n of I[n,t]", "dI[n,t] = -dL / N, 0 elsewhere", ("dx",), "upstream(dout, k) * "),
-    *reductions(("dx",), "target.size", " / D"),
     Mistake(
         "normalised-by-size",
         in_all(_BOTH, (" / D", " / D / (x.shape[k.axis] if k.reduction == 'mean' else 1)")),
@@ -87,18 +86,6 @@ MISTAKES = (
         lambda facts: facts["ignore_index"] >= 0,
     ),
     Mistake(
-        "ignored-targets-counted",
-        in_all(
-            _BOTH,
-            (_D, ' = target.size if k.reduction == "mean" else 1'),
-            (_D, ' = k.weight[target].sum() if k.reduction == "mean" else 1'),
-        ),
-        "a target is ignore_index, reduction = mean",
-        "the mean is taken over all targets; torch divides by the number of those that are not ignored",
-        "divide by (target != ignore_index).sum()",
-        lambda facts: facts["ignore_index"] >= 0 and facts["reduction"] == "mean",
-    ),
-    Mistake(
         "weight-ignored",
         in_all(_BOTH, (_W, "1.0 * valid")),
         "weight is given",
@@ -114,6 +101,19 @@ MISTAKES = (
         "divide by weight[target].sum()",
         lambda facts: facts["weight"] is not None and facts["reduction"] == "mean",
     ),
+    Mistake(
+        "ignored-targets-counted",
+        in_all(
+            _BOTH,
+            (_D, ' = target.size if k.reduction == "mean" else 1'),
+            (_D, ' = k.weight[target].sum() if k.reduction == "mean" else 1'),
+        ),
+        "a target is ignore_index, reduction = mean",
+        "the mean is taken over all targets; torch divides by the number of those that are not ignored",
+        "divide by (target != ignore_index).sum()",
+        lambda facts: facts["ignore_index"] >= 0 and facts["reduction"] == "mean",
+    ),
+    *reductions(("dx",), "target.size", " / D"),
     Mistake(
         "classes-from-one",
         in_all(_BOTH, ("np.where(valid, target, 0)", "np.where(valid, target, 0) - 1")),
