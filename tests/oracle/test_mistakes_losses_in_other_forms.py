@@ -238,6 +238,57 @@ def minus_the_posterior(call):
     return dx.reshape(x.shape).astype(x.dtype)
 
 
+# ---- what is right
+
+
+def pieces_by_minimum(o, t, settings):
+    """The square up to delta, and delta for each step beyond."""
+    d, delta = abs(o - t), settings["delta"]
+    inside = min(d, delta)
+    return inside * inside / 2 + delta * (d - inside)
+
+
+def held_between(call):
+    x, target = inputs(call)
+    return share(call) * np.minimum(np.maximum((x - target), -call.settings["delta"]), call.settings["delta"])
+
+
+def logarithms_cut_off(o, t, settings):
+    return -t * (math.log(o) if o > 1e-40 else -100) - (1 - t) * (math.log1p(-o) if o < 1 else -100)
+
+
+def two_signs_of_the_score(call):
+    x, t = inputs(call)
+    P = call.buffers.get("pos_weight", 1)
+    e = np.exp(-np.abs(x))
+    s, rest = np.where(x < 0, e, 1) / (1 + e), np.where(x < 0, 1, e) / (1 + e)
+    return share(call) * ((1 - t) * s - P * t * rest)
+
+
+def deviation_squared(call):
+    x, target = inputs(call)
+    s = np.sqrt(np.maximum(call.inputs["var"], call.settings["eps"])).reshape(*x.shape[:-1], -1)
+    constant = 0.5 * math.log(2 * math.pi) if call.settings["full"] else 0
+    return reduced(call, np.log(s) + 0.5 * ((x - target) / s) ** 2 + constant)
+
+
+def looked_up_one_by_one(call):
+    x, target = inputs(call)
+    w, losses, total = call.buffers.get("weight", np.ones(x.shape[1], x.dtype)), [], 0.0
+    for row, t in zip(x, target):
+        counts = t != call.settings["ignore_index"]
+        losses.append(-w[t] * row[t] if counts else 0.0)
+        total += float(w[t]) if counts else 0.0
+    with np.errstate(all="ignore"):
+        mean = call.settings["reduction"] == "mean"
+        return np.asarray(np.sum(losses) / np.float64(total), x.dtype) if mean else reduced(call, losses)
+
+
+def all_alignments(call):
+    ways = [in_probabilities(y, e, call.settings["blank"])[-1, -2:].sum() for y, e in sequences(call)]
+    return of_sequences(call, [loss_of(p, call) for p in ways])
+
+
 # ---- for which settings they are written
 
 
@@ -303,17 +354,37 @@ FORMS = [
     ("CTCLoss", "dx", minus_the_posterior, all_settings, "softmax-missing-in-gradient"),
 ]
 
+RIGHT = [
+    ("HuberLoss", "out", one_by_one(pieces_by_minimum)),
+    ("HuberLoss", "dx", held_between),
+    ("BCELoss", "out", one_by_one(logarithms_cut_off)),
+    ("BCEWithLogitsLoss", "dx", two_signs_of_the_score),
+    ("GaussianNLLLoss", "out", deviation_squared),
+    ("NLLLoss", "out", looked_up_one_by_one),
+    ("CTCLoss", "out", all_alignments),
+]
 
-@pytest.mark.parametrize(("spec", "tensor", "compute", "takes", "id"), FORMS, ids=[form[2].__name__ for form in FORMS])
-def test_form_gets_the_name(spec, tensor, compute, takes, id):
+
+def cases(spec, takes, count, seed=0):
     shaped = rows if spec == "NLLLoss" else some
 
     def offered(setting):
         return takes(SPECS[spec].complete(setting.args)) and shaped(setting)
 
+    return default_cases(SPECS[spec], offered, count, seed)[0]
+
+
+@pytest.mark.parametrize(("spec", "tensor", "compute"), RIGHT, ids=[form[2].__name__ for form in RIGHT])
+def test_right_in_another_form_is_right(spec, tensor, compute):
+    judgement = judge(Wrong(spec, tensor, compute, all_settings), cases(spec, all_settings, 48))
+    assert not judgement.failed
+
+
+@pytest.mark.parametrize(("spec", "tensor", "compute", "takes", "id"), FORMS, ids=[form[2].__name__ for form in FORMS])
+def test_form_gets_the_name(spec, tensor, compute, takes, id):
     subject = Wrong(spec, tensor, compute, takes)
-    judgement = judge(subject, default_cases(SPECS[spec], offered, 48)[0])
-    fresh = default_cases(SPECS[spec], offered, 24, 1000)[0]
+    judgement = judge(subject, cases(spec, takes, 48))
+    fresh = cases(spec, takes, 24, 1000)
     found = diagnose(judgement, tensor, lambda case: judge_case(subject, case), fresh)
     assert found is not None
     assert "+".join(sorted(mistake.id for mistake in found.mistakes)) == id
