@@ -259,7 +259,7 @@ _LABELS = (
         "multi-hot-target",
         {name: ((("listed(target)", "(target > 0)"), (_CLASSES, "np.eye(x.shape[-1], dtype=bool)")),) for name in ("out", *_DX)},
         "always",
-        "the target is taken for a 1 in the place of each wanted class; it is a list of class numbers",
+        "the target is taken for a row with a 1 in the place of each wanted class; it is a list of class numbers",
         "O[Ot[j]] for each j before the first -1",
     ),
     Mistake(

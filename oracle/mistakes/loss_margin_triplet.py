@@ -174,7 +174,7 @@ MISTAKES = (
             **in_all(_GRADIENTS, ("smaller(", "larger(")),
         },
         "swap = true",
-        "swap takes the smaller of the two distances to the negative: the harder one",
+        "the larger of the two distances to the negative is taken: swap takes the smaller, which is harder to push away",
         "min(|A - N|, |P - N|)",
         _swaps,
     ),
