@@ -186,7 +186,8 @@ class Module:
             if name in state and np.shape(state[name]) != own[name][0].shape
         ]
         if problems:
-            raise ValueError(f"the state does not fit {type(self).__name__}: " + "; ".join(problems))
+            more = [f"and {len(problems) - 6} more"] if len(problems) > 6 else []
+            raise ValueError(f"the state does not fit {type(self).__name__}: " + "; ".join(problems[:6] + more))
         for name, (value, _, _) in own.items():
             target = value.data if isinstance(value, Parameter) else value
             target[...] = state[name]
