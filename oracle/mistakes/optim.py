@@ -75,6 +75,15 @@ _SGD = (
         lambda facts: facts["nesterov"],
     ),
     Mistake(
+        "nesterov-with-new-velocity",
+        in_all(("weight",), (("d + k.momentum * velocity if", "(1 + k.momentum) * d + k.momentum**2 * velocity if"),)),
+        "nesterov = true",
+        "g + mu*v is written with the velocity before the step, (1 + mu)*g + mu**2*v, but v is that after it",
+        "weight -= lr*(g + mu*v), or lr*((1 + mu)*g + mu**2*v) before v is updated",
+        lambda facts: facts["nesterov"],
+        convention=True,
+    ),
+    Mistake(
         "dampening-ignored",
         in_all(("weight", "momentum_buffer"), (("(1 - k.dampening) * d", "d"),)),
         "dampening > 0 and more than one step",

@@ -45,6 +45,27 @@ def _per_class(array: np.ndarray, call: Call) -> np.ndarray:
     return array / call.inputs["x"].shape[1]
 
 
+def _begun_with_a_gradient(weight: np.ndarray, call: Call) -> np.ndarray:
+    """torch's velocity begins with g and not with (1 - mu) g: the first gradient's mu g is in its first step too, and
+    mu times as much in each step after it."""
+    g, mu = call.inputs["g"], call.settings["momentum"]
+    if weight.shape != g.shape[1:]:
+        return weight
+    return weight - call.settings["lr"] * sum(mu**t for t in range(1, len(g) + 1)) * g[0].astype(np.float64)
+
+
+def _times_batch(array: np.ndarray, call: Call) -> np.ndarray:
+    """Whole numbers are made whole again: torch has them where the case has, and the division by N has rounded."""
+    x = call.inputs["x"]
+    scaled = array * len(x)
+    whole = np.rint(scaled)
+    return np.where(np.abs(scaled - whole) <= 4 * np.finfo(x.dtype).eps * np.abs(scaled), whole, scaled)
+
+
+def _over_batch(array: np.ndarray, call: Call) -> np.ndarray:
+    return array / len(call.inputs["x"])
+
+
 DIFFERENCES: dict[str, Difference] = {
     "biased-running-variance": Difference(
         "the running variance is made of biased variances (divided by n), torch's of unbiased ones (n - 1)",
@@ -57,9 +78,31 @@ DIFFERENCES: dict[str, Difference] = {
     "sum-over-classes": Difference(
         "the margins of an image are added up; torch divides them by the number of classes", ("out", "dx"), _per_class),
     "lr-inside-velocity": Difference("the velocity has the learning rate in it (v = mu v - lr g); torch's has not"),
+    "velocity-from-zero": Difference(
+        "the velocity is a mean that begins with 0 (v = mu v + (1 - mu) g); torch's (dampening = mu) begins with g",
+        ("weight",), _begun_with_a_gradient),
     "upstream-ignored": Difference("backward ignores dout: the loss is always the last layer"),
     "per-pixel": Difference("images are normalised for each pixel (N, C*H*W), as BatchNorm1d does with rows"),
+    "gradient-is-mean": Difference(
+        "--map says that the gradients of weight and bias are divided by the size of the batch; torch's are not",
+        ("dweight", "dbias"), _times_batch),
+    "gradient-times-batch": Difference(
+        "--map says that the gradients of weight and bias are multiplied by the size of the batch; torch's are not",
+        ("dweight", "dbias"), _over_batch),
+    "loss-gradient-is-mean": Difference(
+        "--map says that dx is divided by the size of the batch once more; torch's is not", ("dx",), _times_batch),
+    "loss-gradient-times-batch": Difference(
+        "--map says that dx is not divided by the size of the batch; torch's is", ("dx",), _over_batch),
     "eps-fixed": Difference("eps is written in the code; the cases use that value"),
+    "zeros-between": Difference(
+        "zeros are put between the inputs and a valid cross-correlation follows: this is torch's with padding = "
+        "kernel_size - 1 and the kernel turned round, and the cases are of this kind"),
+    "downsampling-as-pooling": Difference(
+        "torch.nn has no layer of this name: it is judged as AvgPool with kernel_size = 1, which keeps each stride-th "
+        "element"),
+    "upsampling-as-gradient": Difference(
+        "torch.nn has no layer that puts zeros between: it is judged as the gradient of AvgPool with kernel_size = 1. "
+        "dx is what its forward gives for dout, and out what its backward gives for x"),
     "torch-code": Difference("this is torch code and runs with torch: that it is from scratch cannot be enforced"),
     "old-numpy": Difference(
         "uses names that NumPy no longer has (np.int, np.float, np.bool, ...); it ran with them put back: write int, "

@@ -1,8 +1,10 @@
 """Plan: how to call one layer of someone's file, as data. The grader writes it, the worker carries it out.
 
-A value in a plan is a literal, or "$x": the array or object of that name. Names are the oracle's ("x", "weight",
-"dout", "out", "dweight"), the arrays are already in the file's own layout. A path says where an object keeps an array:
-"W", "grads[W]", "weight.data"; "$config[m]" begins at a named value and not at the object.
+A value in a plan is a literal, or "$x": the array or object of that name; "=x" is a copy of it. A dictionary whose keys
+begin with a dot is an object with these attributes. Names are the oracle's ("x", "weight", "dout", "out", "dweight"),
+the arrays are already in the file's own layout. A path says where an object keeps an array: "W", "grads[W]",
+"weight.data"; "$config[m]" begins at a named value and not at the object, "$return[0]" at what the last step
+returned.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +27,8 @@ class Step:
     """One call. `function` is a name of the file ("Conv.forward" for a static method), or ".forward": a method of the
     object that the plan makes.
 
-    returns  the names of what comes back: one for a single value, several for a tuple of that many
+    returns  the names of what comes back: one for a single value, several for a tuple of that many, or of more where
+             the last one is "*"
     """
 
     function: str
@@ -40,12 +44,14 @@ _STEPS = ("forward", "backward", "make")
 @dataclass(frozen=True)
 class Plan:
     """make      the object, for a layer that is a class
-    given     name -> value that is made once and handed on by name: a dictionary that the code writes into
+    given     name -> value that is made once, in this order, and handed on by name: a dictionary that the code writes
+              into
     warm      whether it makes its weights in the first forward: it gets one before the weights are set
-    set       path -> value, before the forward
+    set       path -> value, before the forward; before each step of an optimizer
     read      name -> path, after the backward (after the forward where there is none)
     state     arrays that it may change in place: it gets copies
-    over      the array whose first axis counts the steps of an optimizer: the forward is called once for each
+    over      the array whose first axis counts the steps of an optimizer: the forward is called once for each, with
+              the number of the step in $t
     draws     "low" or "high": what its random numbers are where $mask keeps an element; "" for real ones
     """
 
@@ -89,12 +95,14 @@ def execute(
             **{name: _value(arg, scope) for name, arg in step.kwargs.items()},
         )
         look(phase, value)
+        scope["return"] = value
         return _by_name(step, value)
 
     def forward(given: Call) -> dict[str, Any]:
         scope.update(given.inputs)
         scope.update({name: scope[name].copy() for name in plan.state if name in scope})
-        scope.update({name: _value(value, scope) for name, value in plan.given.items()})
+        for name, value in plan.given.items():
+            scope[name] = _value(value, scope)
         if plan.make is not None:
             scope["object"] = _function(plan.make.function, None, namespace)(
                 *(_value(arg, scope) for arg in plan.make.args),
@@ -105,13 +113,13 @@ def execute(
                 for forget in filter(callable, (getattr(scope["object"], name, None) for name in _FORGET)):
                     forget()
             look("made", scope["object"])
-        for path, value in plan.set.items():
-            put(scope["object"], path, _value(value, scope))
         results: dict[str, Any] = {}
         with drawn(plan.draws, scope.get("mask")):
-            for piece in scope[plan.over] if plan.over else (None,):
+            for step, piece in enumerate(scope[plan.over] if plan.over else (None,), 1):
                 if plan.over:
-                    scope[plan.over] = piece
+                    scope["t"], scope[plan.over] = step, piece
+                for path, value in plan.set.items():
+                    put(*_root(path, scope), _value(value, scope))
                 scope.update(results := run("forward", plan.forward))
         return results | ({} if plan.backward else read()) | {"cache": None, **dict.fromkeys(plan.given)}
 
@@ -149,12 +157,16 @@ def _root(path: str, scope: Mapping[str, Any]) -> tuple[Any, str]:
 
 def _value(value: Any, scope: Mapping[str, Any]) -> Any:
     """A literal, or what a "$name" in it stands for. JSON has no tuples: every list is one."""
-    if isinstance(value, str) and value.startswith("$"):
-        return scope[value[1:]]
+    if isinstance(value, str) and value.startswith(("$", "=")):
+        named = scope[value[1:]]
+        return named.copy() if value.startswith("=") else named
     if isinstance(value, list | tuple):
         return tuple(_value(entry, scope) for entry in value)
     if isinstance(value, dict):
-        return {key: _value(entry, scope) for key, entry in value.items()}
+        entries = {key: _value(entry, scope) for key, entry in value.items()}
+        if entries and all(key.startswith(".") for key in entries):
+            return SimpleNamespace(**{key[1:]: entry for key, entry in entries.items()})
+        return entries
     return value
 
 
@@ -165,6 +177,8 @@ def _by_name(step: Step, value: Any) -> dict[str, Any]:
         return {}
     if len(names) == 1:
         return {names[0]: value}
+    if names[-1] == "*" and isinstance(value, tuple | list):
+        names, value = names[:-1], value[: len(names) - 1]
     if not isinstance(value, tuple | list) or len(value) != len(names):
         came = f"{len(value)} values" if isinstance(value, tuple | list) else f"one {type(value).__name__}"
         raise ValueError(f"{step.function.lstrip('.')} returned {came}, ({', '.join(names)}) was expected")
@@ -183,6 +197,8 @@ def get(thing: Any, path: str) -> Any:
             thing = getattr(thing, name, None)
         elif isinstance(thing, dict):
             thing = thing.get(key)
+        elif isinstance(thing, list | tuple) and key.isdecimal() and int(key) < len(thing):
+            thing = thing[int(key)]
         else:
             return None
     return thing
@@ -212,7 +228,16 @@ def arrays_of(thing: Any, depth: int = 2) -> dict[str, tuple[int, ...]]:
 
 
 def shape_of(value: Any) -> Any:
-    """What a trial run needs to know of a returned value: its shape, shapes for a tuple, None for the rest."""
-    if isinstance(value, tuple):
+    """What a trial run needs to know of a returned value: its shape, shapes for a tuple or a dictionary, None for the
+    rest."""
+    if isinstance(value, tuple) or (isinstance(value, list) and _are_several(value)):
         return [shape_of(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: shape_of(entry) for key, entry in value.items() if isinstance(key, str)}
     return list(np.shape(value)) if isinstance(value, np.ndarray | np.generic | int | float) else None
+
+
+def _are_several(entries: list) -> bool:
+    """[dx, dw, db], and not the rows of one array."""
+    shapes = {entry.shape if isinstance(entry, np.ndarray) else None for entry in entries}
+    return len(shapes) > 1

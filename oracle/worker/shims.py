@@ -22,8 +22,9 @@ import numpy as np
 STUBS = (
     "cv2", "matplotlib", "pandas", "h5py", "PIL", "sklearn", "tensorflow", "keras", "numba", "scipy", "seaborn",
     "IPython", "torchvision", "skimage", "imageio", "requests", "plotly", "mnist", "idx2numpy",
-    "public_tests", "test_utils", "testCases", "testCases_v2", "dnn_utils", "dnn_utils_v2", "outputs", "past", "tqdm",
-    "google", "wandb", "nltk", "gym", "pygame", "termcolor", "tabulate", "colorama", "joblib",
+    "public_tests", "test_utils", "testCases", "testCases_v2", "dnn_utils", "dnn_utils_v2", "opt_utils",
+    "opt_utils_v1a", "outputs", "past", "tqdm", "google", "wandb", "nltk", "gym", "pygame", "termcolor", "tabulate",
+    "colorama", "joblib",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ one long row; a loss takes no upstream gradient.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from oracle.subjects.binding import FREE, Binding
@@ -41,6 +42,12 @@ def _optimizer(spec: str, name: str, make: tuple[Any, ...], state: Mapping[str, 
     return Binding(spec, f"{name}.update", plan, accepts, tells=("params",), **{"fixed": fixed, **more})
 
 
+def _loss(layouts: Mapping[str, str] = MappingProxyType({}), form: str = "") -> Binding:
+    return layer("CrossEntropyLoss", "SoftmaxWithLoss", (), CROSS_ENTROPY, ("$x", "$target"), (), shapes="classes",
+                 layouts=layouts, form=form, scaled=("dx",), absent=("dtarget",), differences=("upstream-ignored",),
+                 conventions=_BOOK, tells=("t",))  # fmt: skip
+
+
 _EPS = {"eps": 1e-7}
 
 ROWS: tuple[Binding, ...] = (
@@ -50,8 +57,8 @@ ROWS: tuple[Binding, ...] = (
           layouts={"weight": "OI->IO", "x": "NI->N**"}, form="on inputs of three axes"),
     layer("Conv2d", "Convolution", ("$weight", "$bias", "@stride", "@padding"), CONV, plan=_GRADIENTS, tells=("w",)),
     layer("MaxPool2d", "Pooling", ("@kernel_size[0]", "@kernel_size[1]", "@stride", 0), POOL, tells=("pool_h",)),
-    layer("CrossEntropyLoss", "SoftmaxWithLoss", (), CROSS_ENTROPY, ("$x", "$target"), (), shapes="classes",
-          scaled=("dx",), absent=("dtarget",), differences=("upstream-ignored",), conventions=_BOOK, tells=("t",)),
+    _loss(),
+    _loss({"target": "N->NC"}, "one-hot labels"),
     layer("Dropout", "Dropout", ("@p",), DROPOUT, _FLAG, plan={"draws": "low"}, absent=("mask",), tells=("train_flg",),
           evaluation="forward", differences=("dropout-not-inverted",)),
     layer("BatchNorm1d", "BatchNormalization",
@@ -63,6 +70,9 @@ ROWS: tuple[Binding, ...] = (
     _optimizer("SGD", "SGD", ("@lr",)),
     _optimizer("SGD", "Momentum", ("@lr", "@momentum"), fixed=MOMENTUM, absent=("momentum_buffer",),
                differences=("lr-inside-velocity",)),
+    _optimizer("SGD", "Nesterov", ("@lr", "@momentum"), fixed=MOMENTUM | {"nesterov": True},
+               absent=("momentum_buffer",), differences=("lr-inside-velocity",),
+               conventions=("nesterov-with-new-velocity",)),
     _optimizer("RMSprop", "RMSprop", ("@lr", "@alpha"), {"square_avg": "h[W]"}, differences=("eps-fixed",),
                fixed=OPTIMIZERS["RMSprop"][1] | _EPS),
     _optimizer("Adagrad", "AdaGrad", ("@lr",), {"sum": "h[W]"}, differences=("eps-fixed",),

@@ -39,6 +39,9 @@ OPTIMIZERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # settings acc
     "Adagrad": ({"lr": ANY, "eps": ANY}, OFF | {"lr_decay": 0.0, "initial_accumulator_value": 0.0}),
 }
 
+# Optimizers that know layers with a matrix W and a column b: what is judged is a column, whose steps are in g.
+COLUMNS = {"g": "TF->TF1", **dict.fromkeys(("weight", "momentum_buffer", "exp_avg", "exp_avg_sq"), "F->F1")}
+
 
 def pair(
     spec: str,

@@ -1,5 +1,5 @@
 import numpy as np
-from resampling import *
+from resampling import Downsample2d
 
 
 class Linear:

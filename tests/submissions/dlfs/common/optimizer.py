@@ -22,6 +22,18 @@ class Momentum:
             params[key] += self.v[key]
 
 
+class Nesterov:
+    def __init__(self, lr=0.01, momentum=0.9):
+        self.lr, self.momentum, self.v = lr, momentum, None
+
+    def update(self, params, grads):
+        if self.v is None:
+            self.v = {key: np.zeros_like(val) for key, val in params.items()}
+        for key in params.keys():
+            self.v[key] = self.momentum * self.v[key] - self.lr * grads[key]
+            params[key] += self.momentum**2 * self.v[key] - (1 + self.momentum) * self.lr * grads[key]
+
+
 class AdaGrad:
     def __init__(self, lr=0.01):
         self.lr, self.h = lr, None
