@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from oracle.mistakes.distance_kernels import cosine_gradients, cosine_out, pairwise_gradients, pairwise_out
 from oracle.mistakes.kernel import Edits, Facts, Family, Mistake, Variants
@@ -290,10 +289,12 @@ _PAIRWISE = (
     ),
 )  # fmt: skip
 
-_COSINE_KERNELS: dict[str, Callable] = {"out": cosine_out, "dx1": cosine_gradients, "dx2": cosine_gradients}
-_PAIRWISE_KERNELS: dict[str, Callable] = {"out": pairwise_out, "dx1": pairwise_gradients, "dx2": pairwise_gradients}
 
 FAMILIES = (
-    Family(_COSINE_KERNELS, _COSINE, specs=("CosineSimilarity",)),
-    Family(_PAIRWISE_KERNELS, _PAIRWISE, specs=("PairwiseDistance",)),
+    Family({"out": cosine_out, "dx1": cosine_gradients, "dx2": cosine_gradients}, _COSINE, specs=("CosineSimilarity",)),
+    Family(
+        {"out": pairwise_out, "dx1": pairwise_gradients, "dx2": pairwise_gradients},
+        _PAIRWISE,
+        specs=("PairwiseDistance",),
+    ),
 )

@@ -9,8 +9,6 @@ cosine embedding   L = 1 - cos for t = 1, max(0, cos - m) for t = -1;  dcos/dO1 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from oracle.mistakes import loss_margin_classes, loss_margin_soft, loss_margin_triplet
@@ -253,16 +251,12 @@ _COSINE = (
     ),
 )  # fmt: skip
 
-Kernels = dict[str, Callable[..., np.ndarray]]
-_HINGE_KERNELS: Kernels = {"out": hinge_out, "dx": hinge_dx}
-_RANKING_KERNELS: Kernels = {"out": ranking_out, "dx": ranking_dx, "dx2": ranking_dx2}
-_COSINE_KERNELS: Kernels = {"out": cosine_out, "dx": cosine_dx, "dx2": cosine_dx2}
 
 FAMILIES = (
     *loss_margin_classes.FAMILIES,
     *loss_margin_soft.FAMILIES,
-    Family(_HINGE_KERNELS, _HINGE, prepare, ("HingeEmbeddingLoss",)),
-    Family(_RANKING_KERNELS, _RANKING, prepare, ("MarginRankingLoss",)),
-    Family(_COSINE_KERNELS, _COSINE, prepare_rows, ("CosineEmbeddingLoss",)),
+    Family({"out": hinge_out, "dx": hinge_dx}, _HINGE, prepare, ("HingeEmbeddingLoss",)),
+    Family({"out": ranking_out, "dx": ranking_dx, "dx2": ranking_dx2}, _RANKING, prepare, ("MarginRankingLoss",)),
+    Family({"out": cosine_out, "dx": cosine_dx, "dx2": cosine_dx2}, _COSINE, prepare_rows, ("CosineEmbeddingLoss",)),
     *loss_margin_triplet.FAMILIES,
 )

@@ -9,8 +9,6 @@ multi-label margin         L = 1/C * sum over wanted t and the other classes c o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from oracle.mistakes.kernel import Family, Mistake
@@ -128,10 +126,19 @@ _MARGIN = (
     ),
     Mistake(
         "not-times-count",
-        {"dx": (((_RIGHT, "-1.0"),), ((_RIGHT, "-1.0 * (slope.sum(axis=-1, keepdims=True) > 0)"),), ((_RIGHT, "-slope.max(axis=-1, keepdims=True)"),))},
+        {"dx": (((_RIGHT, "-1.0"),), ((_RIGHT, "-1.0 * (slope.sum(axis=-1, keepdims=True) > 0)"),), ((_RIGHT, "-slope.max(axis=-1, keepdims=True)"),),
+                ((_RIGHT, "-(np.maximum(z, 0) * others(x, target)).sum(axis=-1, keepdims=True)"),))},
         "more than one class is too near, or none",
-        "the right class is moved once, whatever the number of classes that are too near",
+        "the right class is moved once, or by the sum of the margins: it should be once for each class that is too near",
         "dO[t] = minus the number of classes c with m - O[t] + O[c] > 0",
+    ),
+    Mistake(
+        "margin-as-gradient",
+        {"dx": ((("k.p * np.maximum(z, 0) ** (k.p - 1)", "np.maximum(z, 0)"),),)},
+        "p = 1",
+        "the gradient of a class is its margin: that of max(0, z) is 1 where z > 0",
+        "dO[c] = 1 for each c that is too near",
+        lambda facts: facts["p"] == 1,
     ),
     Mistake(
         "right-class-sign",
@@ -286,11 +293,8 @@ _LABELS = (
     ),
 )  # fmt: skip
 
-Kernels = dict[str, Callable[..., np.ndarray]]
-_MARGIN_KERNELS: Kernels = {"out": margin_out, "dx": margin_dx}
-_LABELS_KERNELS: Kernels = {"out": labels_out, "dx": labels_dx}
 
 FAMILIES = (
-    Family(_MARGIN_KERNELS, _MARGIN, prepare_rows, ("MultiMarginLoss",)),
-    Family(_LABELS_KERNELS, _LABELS, prepare_rows, ("MultiLabelMarginLoss",)),
+    Family({"out": margin_out, "dx": margin_dx}, _MARGIN, prepare_rows, ("MultiMarginLoss",)),
+    Family({"out": labels_out, "dx": labels_dx}, _LABELS, prepare_rows, ("MultiLabelMarginLoss",)),
 )

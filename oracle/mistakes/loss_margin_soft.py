@@ -8,8 +8,6 @@ multi-label soft margin   L = -1/C * sum of w (t log s + (1 - t) log(1 - s)),  s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from oracle.mistakes.kernel import Edits, Family, Mistake
@@ -234,10 +232,10 @@ _CLASSES = (
     ),
 )  # fmt: skip
 
-_PAIR_KERNELS: dict[str, Callable[..., np.ndarray]] = {"out": pair_out, "dx": pair_dx}
-_CLASSES_KERNELS: dict[str, Callable[..., np.ndarray]] = {"out": soft_out, "dx": soft_dx, "dtarget": soft_dtarget}
 
 FAMILIES = (
-    Family(_PAIR_KERNELS, _PAIR, prepare, ("SoftMarginLoss",)),
-    Family(_CLASSES_KERNELS, _CLASSES, prepare_rows, ("MultiLabelSoftMarginLoss",)),
+    Family({"out": pair_out, "dx": pair_dx}, _PAIR, prepare, ("SoftMarginLoss",)),
+    Family(
+        {"out": soft_out, "dx": soft_dx, "dtarget": soft_dtarget}, _CLASSES, prepare_rows, ("MultiLabelSoftMarginLoss",)
+    ),
 )

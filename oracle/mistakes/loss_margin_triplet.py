@@ -10,22 +10,12 @@ L = max(0, |A - P| - |A - N| + m) for an anchor A, a positive P and a negative N
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
 
 from oracle.mistakes.kernel import Facts, Family, Mistake
-from oracle.mistakes.loss_margin_shared import (
-    ROWS,
-    hinge,
-    margins,
-    per_row,
-    prepare_rows,
-    row_means,
-    squared,
-    step,
-)
+from oracle.mistakes.loss_margin_shared import ROWS, hinge, margins, per_row, prepare_rows, row_means, squared, step
 from oracle.mistakes.loss_shared import directions, in_all, reductions
 from oracle.subjects import Call
 
@@ -195,8 +185,12 @@ MISTAKES = (
     ),
 )  # fmt: skip
 
-_KERNELS: dict[str, Callable[..., np.ndarray]] = {
-    "out": out, "dx": dx, "dpositive": dpositive, "dnegative": dnegative,
-}  # fmt: skip
 
-FAMILIES = (Family(_KERNELS, MISTAKES, prepare, ("TripletMarginLoss", "TripletMarginWithDistanceLoss")),)
+FAMILIES = (
+    Family(
+        {"out": out, "dx": dx, "dpositive": dpositive, "dnegative": dnegative},
+        MISTAKES,
+        prepare,
+        ("TripletMarginLoss", "TripletMarginWithDistanceLoss"),
+    ),
+)

@@ -115,6 +115,16 @@ def svm_of_squares(x, y):
     return (margins**2).sum() / len(x), dx / len(x)
 
 
+def svm_right_class_by_margins(x, y):
+    """The sum of the margins, where their number belongs."""
+    margins = np.maximum(0, x - x[np.arange(len(x)), y][:, None] + 1)
+    margins[np.arange(len(x)), y] = 0
+    dx = np.zeros(x.shape)
+    dx[margins > 0] = 1
+    dx[np.arange(len(x)), y] -= np.sum(margins, axis=1)
+    return margins.sum() / len(x), dx / len(x)
+
+
 def svm_mean_of_margins(x, y):
     margins = np.maximum(0, x - x[np.arange(len(x)), y, None] + 1)
     margins[np.arange(len(x)), y] = 0
@@ -245,6 +255,7 @@ FORMS = [
     ("MultiMarginLoss", "out", svm(svm_without_right_class, "out"), as_a_course, "missing-batch-mean"),
     ("MultiMarginLoss", "dx", svm(svm_without_right_class, "dx"), as_a_course, "right-class-missing"),
     ("MultiMarginLoss", "dx", svm(settings(times_count=False), "dx"), as_a_course, "not-times-count"),
+    ("MultiMarginLoss", "dx", svm(svm_right_class_by_margins, "dx"), as_a_course, "not-times-count"),
     ("MultiMarginLoss", "out", svm(settings(margin=0), "out"), as_a_course, "margin-missing"),
     ("MultiMarginLoss", "dx", svm(settings(margin=0), "dx"), as_a_course, "margin-missing"),
     ("MultiMarginLoss", "out", svm(settings(ahead=-1), "out"), as_a_course, "scores-exchanged"),
