@@ -6,6 +6,7 @@ import math
 import operator
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from oracle.bounds import SumsOfProducts
@@ -54,7 +55,8 @@ def _tensors(ndim: int, args: Args, shapes: Shapes) -> Tensors:
     expect(min(sizes) >= 1, "the output size would be 0: (H + 2P - D(F-1) - 1)/S + 1 must be at least 1")
     meets = map(_meets_input, x[2:], kernel, stride, padding, dilation, sizes)
     expect(all(meets), "a window would lie in the padding alone")
-    return Tensors({"out": (*x[:2], *sizes)})
+    out = (*x[:2], *sizes)
+    return Tensors({"out": out, "indices": out} if args.get("return_indices") else {"out": out})
 
 
 def _meets_input(size: int, kernel: int, stride: int, padding: int, dilation: int, out: int) -> bool:
@@ -74,8 +76,8 @@ def overlap(case: Case) -> int:
 
 
 def _max_lengths(case: Case) -> dict[str, int]:
-    """out is selected, nothing rounds; dx adds the gradients of the windows that share a maximum."""
-    return {"out": 0, "dx": overlap(case) - 1}
+    """out and indices are selected, nothing rounds; dx adds the gradients of the windows that share a maximum."""
+    return {"out": 0, "indices": 0, "dx": overlap(case) - 1}
 
 
 def _avg_lengths(case: Case) -> dict[str, int]:
@@ -101,8 +103,10 @@ def _one_divisor(args: Args) -> bool:
 
 
 def distinct(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Draw]:
-    """Maxima over integers from a wide range: equal values have a style of their own, `ties`."""
-    return {"x": Integers(-(2**20), 2**20)} if style in ("integer", "strided", "wide") else {}
+    """Maxima over integers from a wide range: equal values have a style of their own, `ties`. Indices have no
+    gradient."""
+    wide: dict[str, Draw] = {"x": Integers(-(2**20), 2**20)} if style in ("integer", "strided", "wide") else {}
+    return wide | {"dindices": Integers(0, 0, index=True)}
 
 
 def _build(ndim: int, options: tuple[str, ...], k: Any, s: Any, p: Any, size: Shape, c: int, n: int,
@@ -130,6 +134,7 @@ _COUNT = {1: 150, 2: 500, 3: 100}
 
 
 def _grid(ndim: int, options: tuple[str, ...]) -> Iterator[Setting]:
+    """Three of the dozen return their indices; their like without comes next, for those who offer none."""
     make = partial(_build, ndim, options)
     big, odd, even = {1: ((7,), (6,), (7,)), 2: ((7, 5), (5, 6), (6, 4)), 3: ((4, 3, 5), (3, 4, 3), (4, 2, 4))}[ndim]
     first = [
@@ -137,14 +142,23 @@ def _grid(ndim: int, options: tuple[str, ...]) -> Iterator[Setting]:
         make(2, None, 0, even, 1, 1),
         make(2, None, 0, even, 3, 2),
         make(2, 1, 0, odd, 2, 2, dilation=2),
-        make(3, 2, 1, big, 2, 2),
+        make(3, 2, 1, big, 2, 2, return_indices=True),
         make(2, 2, 0, odd, 2, 3),
-        make(3, 1, 1, odd, 3, 2),
+        make(3, 1, 1, odd, 3, 2, return_indices=True),
         make(2, 2, 1, big, 2, 2, count_include_pad=False),
-        make(_UNEVEN[ndim], 2, 0, big, 2, 2),
+        make(_UNEVEN[ndim], 2, 0, big, 2, 2, return_indices=True),
         make(_UNEVEN[ndim], _UNEVEN_STRIDE[ndim], 0, big, 3, 1, dilation=2),
         make(3, 2, 1, odd, 2, 2, ceil_mode=True, count_include_pad=False),
         make(2, 3, 0, big, 2, 2, ceil_mode=True),
+    ]
+    without = [make(3, 2, 1, big, 2, 2), make(3, 1, 1, odd, 3, 2), make(_UNEVEN[ndim], 2, 0, big, 2, 2)]
+    indexed = [
+        make(k, s, p, size, 2, 2, return_indices=True, **more)
+        for (k, s, p, size), more in product(
+            [(2, 1, 0, odd), (3, 2, 1, odd), (_UNEVEN[ndim], _UNEVEN_STRIDE[ndim], 0, big), (1, None, 0, even)],
+            [{}, {"ceil_mode": True}, {"dilation": 2}],
+        )
+        if "return_indices" in options
     ]
     cube = [(size,) * ndim for size in (3, 4, 5)]
     plain = [  # for those who offer a stride and nothing else, or square images alone
@@ -176,7 +190,7 @@ def _grid(ndim: int, options: tuple[str, ...]) -> Iterator[Setting]:
         axes["count_include_pad"] = [True, False]
     if "divisor_override" in options:
         axes["divisor_override"] = [None, None, 3, 4]
-    yield from spread(axes, _COUNT[ndim], make, [setting for setting in first + plain if setting is not None])
+    yield from spread(axes, _COUNT[ndim], make, [each for each in first + without + plain + indexed if each])
 
 
 def _spec(name: str, ndim: int, defaults: dict[str, Any], **rest: Any) -> LayerSpec:
@@ -187,7 +201,8 @@ def _spec(name: str, ndim: int, defaults: dict[str, Any], **rest: Any) -> LayerS
 
 SPECS = (
     *(
-        _spec("MaxPool", ndim, {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False},
+        _spec("MaxPool", ndim,
+              {"stride": None, "padding": 0, "dilation": 1, "return_indices": False, "ceil_mode": False},
               bound=SumsOfProducts(_max_lengths, keep=("x",)), styles=("ties", "strided", "empty"), draws=distinct)
         for ndim in (1, 2, 3)
     ),

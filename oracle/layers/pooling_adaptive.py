@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,6 @@ from oracle.bounds import SumsOfProducts
 from oracle.layers.pooling import distinct
 from oracle.layers.spec import (
     Args,
-    Draw,
-    Integers,
     LayerSpec,
     Setting,
     Shape,
@@ -72,10 +70,6 @@ def _max_lengths(case: Case) -> dict[str, int]:
     return {"out": 0, "indices": 0, "dx": shared if shared > 1 else 0}
 
 
-def _draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Draw]:
-    return {**distinct(args, shapes, style, bits), "dindices": Integers(0, 0, index=True)}  # indices have no gradient
-
-
 def _grid(ndim: int, indices: bool) -> Iterator[Setting]:
     def make(out: Any, size: Shape, lead: Shape, return_indices: bool = False) -> Setting | None:
         args = {"output_size": out} | ({"return_indices": return_indices} if indices else {})
@@ -112,7 +106,7 @@ SPECS = (
     *(
         LayerSpec(f"AdaptiveMaxPool{ndim}d", ("output_size",), {"return_indices": False}, partial(_tensors, ndim),
                   partial(_grid, ndim, True), SumsOfProducts(_max_lengths, keep=("x",)),
-                  styles=("ties", "strided", "empty"), draws=_draws)
+                  styles=("ties", "strided", "empty"), draws=distinct)
         for ndim in (1, 2, 3)
     ),
 )  # fmt: skip

@@ -24,13 +24,14 @@ class Mutant(Subject):
 
     def run(self, call: Call) -> Answer:
         answer = Answer()
-        asked = {"out", *(f"d{name}" for name in (*call.inputs, *call.parameters)), *call.buffers}
+        outputs = {name.removeprefix("d") for name in call.upstream}
+        asked = {*outputs, *(f"d{name}" for name in (*call.inputs, *call.parameters)), *call.buffers}
         for name in self._family.kernels:
             if name not in asked:
                 continue
             value = self._family.compute(name, self._edits if name == self._tensor else (), call)
             if value is None:
-                phase = "forward" if name == "out" else "backward"
+                phase = "forward" if name in outputs else "backward"
                 answer.failures[phase] = Failure("ValueError", "the mistake raises")
             else:
                 dtype = call.inputs["x"].dtype

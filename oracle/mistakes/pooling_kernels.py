@@ -40,6 +40,16 @@ def max_dx(x, dout, k):
     return dxp[inside(k.sizes, k.padding)]
 
 
+def max_indices(x, dindices, k):
+    size = dindices.shape[len(k.lead) :]
+    xp = pad(x, k, size, -np.inf)
+    taps = np.stack([xp[place(r, k.stride, k.dilation, size)] for r in np.ndindex(*k.kernel)])
+    first = taps.argmax(axis=0)
+    at = image_place(np.unravel_index(first, k.kernel), np.indices(size), k)
+    result = along_rows(at, k.sizes)
+    return result
+
+
 def average_out(x, k):
     size = [pooled_size(*axis, k.ceil_mode) for axis in zip(k.sizes, k.kernel, k.stride, k.padding, k.dilation)]
     xp = pad(x, k, size, 0)
@@ -60,6 +70,27 @@ def average_dx(x, dout, k):
 
 
 # ---- what the kernels are made of
+
+
+def image_place(r, y, k):
+    """Where place r of window y lies in the image, on each axis."""
+    return [a * s + b * d - p for a, b, s, d, p in zip(y, r, k.stride, k.dilation, k.padding)]
+
+
+def along_rows(at, sizes):
+    """The place as one number, counted along the rows."""
+    place = 0
+    for i, h in zip(at, sizes):
+        place = place * h + i
+    return place
+
+
+def channel_number(result, k, images):
+    """Which channel each place is in: of its image, or with `images` of the whole batch."""
+    N, C = k.lead
+    n, c = np.indices((N, C))
+    number = c + images * n * C
+    return number.reshape(N, C, *(1,) * (result.ndim - 2))
 
 
 def pad(x, k, size, value):

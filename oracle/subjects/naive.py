@@ -66,7 +66,8 @@ def _max_pool(call: Call) -> tuple[Any, Callable[[], Gradients]]:
     window, stride, padding = _window(settings, axes)
     dilation = _per_axis(settings["dilation"], axes)
     out, place = pooling.max_pool(x, window, stride, padding, dilation, settings["ceil_mode"])
-    return out, lambda: {"dx": pooling.max_pool_gradient(call.upstream["dout"], x, place)}
+    outputs = {"out": out} | ({"indices": place} if settings["return_indices"] else {})
+    return outputs, lambda: {"dx": pooling.max_pool_gradient(call.upstream["dout"], x, place)}
 
 
 def _avg_pool(call: Call) -> tuple[Any, Callable[[], Gradients]]:
