@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from oracle import half
 from oracle.bounds import difference
 from oracle.cases import Case, write
 from oracle.layers import find_spec
-from oracle.subjects import Call, flat
+from oracle.subjects import Answer, Call, flat
+from oracle.torch_process import ask
 
 
 class ReferenceError(RuntimeError):
@@ -36,11 +38,32 @@ def reference(case: Case, call: Call) -> Expected:
     Raises ReferenceError where torch refuses the case.
     """
     expected = run_twin(call)
-    if case.exact:
+    if call.half:
+        bounds = _bounds_in_half(case, call, expected)
+    elif case.exact:
         bounds = {name: np.zeros(array.shape) for name, array in expected.items()}
     else:
         bounds = difference(case.spec.bound, case, in_float64(call), expected, run_twin)
     return Expected(expected, bounds)
+
+
+def _bounds_in_half(case: Case, call: Call, expected: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    own = ask(call)
+    for failure in own.failures.values():
+        raise ReferenceError(f"torch has no {call.spec} of its own in {call.half}: {failure.message.splitlines()[0]}")
+    try:
+        return half.bounds(case, expected, own.tensors)
+    except half.NotInHalf as error:
+        raise ReferenceError(str(error)) from None
+
+
+def own_answer(call: Call) -> Answer:
+    """What torch gives in the call's own dtype. It can crash there: see oracle.torch_process."""
+    from oracle.subjects.torch_module import TorchModule
+
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return TorchModule(call.spec, twin_class(call.spec)).run(call)
 
 
 def run_twin(call: Call) -> dict[str, np.ndarray]:
@@ -55,7 +78,8 @@ def run_twin(call: Call) -> dict[str, np.ndarray]:
 
 
 def _run(call: Call) -> dict[str, np.ndarray]:
-    dtype = next((array.dtype.name for array in call.inputs.values() if array.dtype.kind == "f"), "float64")
+    floats = (array.dtype.name for array in call.inputs.values() if array.dtype.kind == "f")
+    dtype = call.half or next(floats, "float64")
     spec = find_spec(call.spec)
     settings, of_forward = spec.split(spec.twin_settings(call.settings, dtype))
     arrays = {name: _tensor(array) for name, array in call.constructor().items() if isinstance(array, np.ndarray)}
@@ -101,9 +125,12 @@ class _Hidden:
 @lru_cache(maxsize=256)
 def _twin(spec: str, key: tuple, settings: _Hidden) -> torch.nn.Module:
     """The module, kept because a layer's settings come back with other dtypes, styles and seeds."""
+    return twin_class(spec)(**settings.value).double()
+
+
+def twin_class(spec: str) -> type[torch.nn.Module]:
     declared = find_spec(spec).twin
-    cls = declared(torch) if declared else getattr(torch.nn, spec)
-    return cls(**settings.value).double()
+    return declared(torch) if declared else getattr(torch.nn, spec)
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

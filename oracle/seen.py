@@ -36,16 +36,18 @@ def seen_in(result: CaseResult, tensor: str) -> Seen | None:
                 result.expected.bounds[tensor])  # fmt: skip
 
 
-def matches(actual: np.ndarray, wrong: np.ndarray, expected: np.ndarray, bound: np.ndarray) -> bool:
-    """Whether `actual` is `wrong` up to rounding: equal where whole numbers are exact. The bound belongs to `expected`;
-    a wrong value of another size rounds in proportion to its size."""
+def matches(seen: Seen, wrong: np.ndarray) -> bool:
+    """Whether what came is `wrong` up to rounding: equal where whole numbers are exact. The bound belongs to what is
+    right; a wrong value of another size rounds in proportion to its size."""
+    actual, expected, bound = seen.actual, seen.expected, seen.bound
     if actual.shape != wrong.shape:
         return False
     same = (actual == wrong) | (np.isnan(actual) & np.isnan(wrong))
     if same.all():
         return True
     with np.errstate(all="ignore"):
-        u = U["float32" if np.array_equal(actual.astype(np.float32), actual, equal_nan=True) else "float64"]
+        fits = np.array_equal(actual.astype(np.float32), actual, equal_nan=True)
+        u = U[seen.case.dtype if seen.call.half else "float32" if fits else "float64"]
         most, right, error = _largest(wrong), _largest(expected), _largest(bound)
         if error == 0 and most < 1 / u and np.array_equal(wrong, np.rint(wrong), equal_nan=True):
             return False

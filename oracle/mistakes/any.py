@@ -76,7 +76,7 @@ def _wrong_elements(seen: Seen) -> int:
 
 
 def _is(seen: Seen, value: np.ndarray | float | None) -> bool:
-    return value is not None and matches(seen.actual, np.asarray(value, np.float64), seen.expected, seen.bound)
+    return value is not None and matches(seen, np.asarray(value, np.float64))
 
 
 def _constants(seen: Seen) -> dict[str, float]:
@@ -234,7 +234,7 @@ def _is_permuted(seen: Seen, axis: int) -> bool:
     count, left = seen.expected.shape[axis], set(range(seen.expected.shape[axis]))
     for place in range(count):
         given = seen.actual.take(place, axis)
-        fits = (i for i in left if matches(given, seen.expected.take(i, axis), seen.expected, seen.bound))
+        fits = (i for i in left if matches(replace(seen, actual=given), seen.expected.take(i, axis)))
         found = next(fits, None)
         if found is None:
             return False
@@ -260,7 +260,7 @@ def _reshaped(seen: Sequence[Seen]) -> Finding | None:
 
 
 def _is_reshaped(seen: Seen) -> bool:
-    return matches(seen.actual.reshape(seen.expected.shape), seen.expected, seen.expected, seen.bound)
+    return matches(replace(seen, actual=seen.actual.reshape(seen.expected.shape)), seen.expected)
 
 
 def _broadcast(seen: Seen) -> np.ndarray | None:
