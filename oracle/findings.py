@@ -148,10 +148,10 @@ def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: 
         table = facts(case)
         return any(mistake.shows(table) for mistake in mistakes)
 
-    if mistakes and all(mistake.when for mistake in mistakes) and all(map(shows, failing)):
-        if not any(shows(case) and _is_seen(diagnoses.values(), case) for case in passing):
-            said = " or ".join(dict.fromkeys(mistake.when for mistake in mistakes))
-            return When(said, None, shows, (len(failing), len(failing)))
+    visible = (case for case in passing if shows(case) and _is_seen(diagnoses.values(), case))
+    if mistakes and all(mistake.when for mistake in mistakes) and all(map(shows, failing)) and not any(visible):
+        said = " or ".join(dict.fromkeys(mistake.when for mistake in mistakes))
+        return When(said, None, shows, (len(failing), len(failing)))
     return find_when(failing, passing, lambda case: fails(judged(case)), fresh)
 
 

@@ -1,7 +1,7 @@
 """torch's own answer in float16 or bfloat16, from a process beside this one: in a dtype that few have tried torch can
 crash, and must not take the judge along.
 
-    own = ask(call)     Answer, as of any other subject
+    own = ask(call)     its tensors, by name
 
 The process starts with the first question and ends with this one.
 """
@@ -15,15 +15,21 @@ import subprocess
 import sys
 import threading
 
-from oracle.subjects import Answer, Call, Failure
+import numpy as np
+
+from oracle.subjects import Call
 
 PATIENCE = 60.0  # seconds for one answer, the start included
 
 _process: subprocess.Popen[bytes] | None = None
 
 
-def ask(call: Call) -> Answer:
-    """torch's answer to `call`; a Failure of its forward where torch crashes or gives none."""
+class TorchFailed(RuntimeError):
+    """torch refused, crashed, or gave no answer in time."""
+
+
+def ask(call: Call) -> dict[str, np.ndarray]:
+    """What torch computes for `call` in its own dtype, `call.half`. Raises TorchFailed where it computes nothing."""
     process = _running()
     assert process.stdin is not None and process.stdout is not None
     timer = threading.Timer(PATIENCE, process.kill)
@@ -31,27 +37,32 @@ def ask(call: Call) -> Answer:
     try:
         pickle.dump(call, process.stdin)
         process.stdin.flush()
-        return pickle.load(process.stdout)
+        answer = pickle.load(process.stdout)
     except (EOFError, OSError, pickle.UnpicklingError):
         process.kill()
-        return Answer(failures={"forward": Failure("ended", f"torch ended its process (code {process.wait()})")})
+        answer = f"it ended its process (code {process.wait()})"
     finally:
         timer.cancel()
+    if isinstance(answer, str):
+        raise TorchFailed(answer)
+    return answer
 
 
 def _running() -> subprocess.Popen[bytes]:
     global _process
     if _process is None or _process.poll() is not None:
-        here = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+        settings = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "oracle.torch_process"]
-        _process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=here)
+        _process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings)
         atexit.register(_process.kill)
     return _process
 
 
 def answer_questions() -> None:
     """Calls from stdin, answers to stdout, until there are no more."""
-    from oracle.reference import own_answer
+    import torch
+
+    from oracle.reference import ReferenceError, run_twin
 
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what torch prints is no answer
@@ -60,7 +71,12 @@ def answer_questions() -> None:
             call = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        pickle.dump(own_answer(call), answers)
+        answer: dict[str, np.ndarray] | str
+        try:
+            answer = run_twin(call, getattr(torch, call.half))
+        except ReferenceError as error:
+            answer = str(error)
+        pickle.dump(answer, answers)
         answers.flush()
 
 
