@@ -109,7 +109,7 @@ def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | 
     if case is not None:
         taken = subject.takes(case.settings, case.training, case.shapes)
         return [case] if taken else [], 0 if taken else 1
-    fixed = getattr(subject, "fixed", {})
+    fixed = subject.fixed
     if cases == "all":
         chosen, skipped = list(all_cases(spec, lambda setting: takes(subject, setting), seed, fixed, dtype)), 0
     else:
@@ -125,7 +125,7 @@ def investigated(judgement: Judgement, seed: int) -> Json:
         return spec_report(judgement, Findings())
     dtype = judgement.results[0].case.dtype
     fresh, _ = default_cases(find_spec(judgement.subject.spec), lambda setting: takes(judgement.subject, setting),
-                             2 * FIRST + FRESH, seed + 1000, getattr(judgement.subject, "fixed", {}),
+                             2 * FIRST + FRESH, seed + 1000, judgement.subject.fixed,
                              dtype if dtype in HALVES else None)  # fmt: skip
     try:
         return spec_report(*investigate(judgement, fresh))

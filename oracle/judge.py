@@ -32,6 +32,7 @@ class CaseResult:
     failures: dict[str, Failure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # ids
     flat: tuple[str, ...] = ()  # tensors whose right values are all the same: they show little
+    converted: tuple[str, ...] = ()  # "out is a list, taken as an array"
     call: Call | None = None
     answer: Answer | None = None
     expected: Expected | None = None
@@ -72,11 +73,10 @@ def _judged(subject: Subject, case: Case) -> CaseResult:
     stopped = any(failure.kind in STOPPED for failure in answer.failures.values())
     again = answer if stopped else subject.run(call)
     expected = reference(case, call)
-    lacks = getattr(subject, "lacks", lambda call, name: False)
     tensors = {
         name: _tensor(name, answer, again, expected.tensors[name], expected.bounds[name])
         for name in expected.tensors
-        if not lacks(call, name)
+        if not subject.lacks(call, name)
     }
     notes = []
     for name in answer.modified:
@@ -86,7 +86,7 @@ def _judged(subject: Subject, case: Case) -> CaseResult:
             said = "the caller's array was changed"
             tensors[name] = TensorResult("ran", "wrong", None, said, mistake="modifies-input")
     flat = tuple(name for name, array in expected.tensors.items() if array.size > 1 and (array == array.flat[0]).all())
-    return CaseResult(case, tensors, answer.failures, tuple(notes), flat, call, answer, expected)
+    return CaseResult(case, tensors, answer.failures, tuple(notes), flat, answer.notes, call, answer, expected)
 
 
 def unjudged(case: Case, reason: str) -> CaseResult:
@@ -203,4 +203,4 @@ def judge(subject: Subject, cases: Iterable[Case], skipped: int = 0, budget: flo
 
 def _light(result: CaseResult) -> CaseResult:
     """Without its arrays: what passed is not looked at again."""
-    return CaseResult(result.case, result.tensors, result.failures, result.notes, result.flat)
+    return CaseResult(result.case, result.tensors, result.failures, result.notes, result.flat, result.converted)

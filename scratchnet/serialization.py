@@ -11,7 +11,6 @@ rest as JSON. Reading runs no code of the file.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
@@ -20,32 +19,25 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.files import whole
+
 STRUCTURE = "structure.json"
 
 
 def save(state: Any, path: str | Path) -> None:
     """Write `state` to the file `path`: arrays, numbers, text, None, and dicts, lists and tuples of them.
 
-    Written under another name first and then renamed: at any moment `path` is the whole old file or the whole new one.
+    At any moment `path` is the whole old file or the whole new one.
     Raises TypeError for other values, and for arrays of Python objects.
     """
-    path = Path(path)
     arrays: dict[str, np.ndarray] = dict(state) if _is_plain(state) else {}
     structure = None if _is_plain(state) else json.dumps(_encode(state, "", arrays))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                if structure is not None:
-                    archive.writestr(STRUCTURE, structure)
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                        np.lib.format.write_array(entry, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
+        if structure is not None:
+            archive.writestr(STRUCTURE, structure)
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
 def load(path: str | Path) -> Any:

@@ -144,7 +144,7 @@ def _glu_grid() -> Iterator[Setting]:
 
 
 KINKS, SMOOTH = ("kinks", "wide"), ("large",)
-_SLOPES = [{"negative_slope": slope} for slope in (0.01, 0.2, 0.5, 0.0, 1.0, -0.5, 2.0)]
+_SLOPES = [{"negative_slope": slope} for slope in (0.01, -0.5, 2.0, 0.2, 0.5, 0.0, 1.0)]
 _BOUNDS = [{"min_val": low, "max_val": high} for low, high in
            ((-1.0, 1.0), (-2.0, 3.0), (0.0, 6.0), (-0.3, 0.7), (1.0, 2.0), (-3.0, -0.5))]  # fmt: skip
 _RANGES = [{}, {"lower": 0.0, "upper": 0.5}, {"lower": -0.3, "upper": 0.2}, {"lower": 0.25, "upper": 0.25}]

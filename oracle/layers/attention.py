@@ -111,8 +111,9 @@ def _grid() -> Iterator[Setting]:
     dozen = [
         _make(1, 1, 1, 1, 1), _make(2, 3, 2, 1, 2), _make(2, 2, 3, 2, 2), _make(3, 2, 4, 2, 3, weights="heads"),
         _make(2, 3, 4, 2, 2, "a"), _make(2, 3, 4, 2, 3, "p", batch_first=True), _make(2, 4, 3, 3, 2, weights="none"),
-        _make(2, 3, 2, 2, 2, kdim=3, vdim=5), _make(None, 3, 4, 2, 2), _make(2, 2, 3, 2, 3, "h", bias=False),
-        _make(2, 3, 3, 2, 2, extra="bz"), _make(2, 3, 4, 2, 2, dropout=0.5),
+        _make(2, 3, 2, 2, 2, "p", kdim=3, vdim=5), _make(None, 3, 4, 2, 2),
+        _make(2, 2, 3, 2, 3, "h", weights="heads", bias=False),
+        _make(2, 3, 3, 2, 2, extra="bz", batch_first=True, dropout=0.2), _make(2, 3, 4, 2, 2, dropout=0.5),
     ]  # fmt: skip
     axes: dict[str, list] = {
         "N": [2, 1, None, 3],

@@ -82,7 +82,7 @@ def _cosine_grid() -> Iterator[Setting]:
 
     first = [
         make((1, 2), 1), make((2, 3), 1), make((3, 2), 0), make((2, 3, 4), 1), make((2, 3, 4), -1), make((5, 4), 1),
-        make((3, 3), 0), make((2, 4), 1, 1.0), make((4, 5), -1, 2.0), make((7,), 0), make((2, 3, 2, 2), 1),
+        make((3, 3), 0), make((2, 4), 1, 1.5), make((4, 5), -1, 2.0), make((7,), 0), make((2, 3, 2, 2), 1),
         make((2, 1), 1),
     ]  # fmt: skip
     axes: dict[str, Any] = {
@@ -149,8 +149,8 @@ def _pairwise_grid() -> Iterator[Setting]:
 
     first = [
         make((1, 1)), make((2, 3)), make((3, 2)), make((2, 3), 1.0), make((3, 4), 3.0), make((3, 4), math.inf),
-        make((4, 3), 2.0, True), make((2, 3), 2.0, False, 0.5), make((4, 5), 1.5), make((5,)), make((2, 3, 4)),
-        make((2, 2, 3), 1.0, True, 1.0),
+        make((4, 3), 2.0, True), make((2, 3), 2.0, False, 0.5), make((4, 5), 1.5), make((5,), math.inf),
+        make((2, 3, 4)), make((2, 2, 3), 1.0, True, 1.0),
     ]  # fmt: skip
     axes: dict[str, Any] = {
         "x": [(2, 4), (3, 1), (5, 6), (7,), (2, 3, 2), (1, 33), (4, 2)],

@@ -73,6 +73,6 @@ def _spec(name: str, losses: Any, defaults: Args, *settings: Args) -> LayerSpec:
 
 SPECS = (
     _spec("L1Loss", _l1, {}, {}),
-    _spec("SmoothL1Loss", _smooth_l1, {"beta": 1.0}, *({"beta": beta} for beta in (1.0, 0.5, 2.0, 0.0, 0.3))),
+    _spec("SmoothL1Loss", _smooth_l1, {"beta": 1.0}, *({"beta": beta} for beta in (1.0, 0.0, 0.5, 2.0, 0.3))),
     _spec("HuberLoss", _huber, {"delta": 1.0}, *({"delta": delta} for delta in (1.0, 0.5, 2.0, 0.3))),
 )

@@ -168,7 +168,8 @@ def _class_lists(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[s
 
 def _scores(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Draw]:
     target: Draw = Choice((0.0, 1.0)) if style == "integer" else Uniform(0, 1)
-    x: dict[str, Draw] = {"x": Uniform(-6, 6)} if style == "random" else {}
+    scores: dict[str, Draw] = {"random": Uniform(-6, 6), "large": Uniform(-1000, 1000)}
+    x: dict[str, Draw] = {"x": scores[style]} if style in scores else {}
     return {"target": target, "weight": Uniform(0.25, 3), **x}
 
 
@@ -194,13 +195,13 @@ _MORE: list[Shape] = [(3,), (7,), (1,), (64, 10), (1, 100), (2, 8), (4, 4)]
 
 
 def _row_grid(names: tuple[str, ...], per_row: str, more: list[Shape], *settings: Args) -> Iterator[Setting]:
-    """A dozen shapes at the defaults, or nearly so; then settings and reductions taking turns, and all of them."""
+    """A dozen shapes, settings and reductions taking turns; the same at the defaults; then all of both."""
 
     def make(shape: Shape, reduction: str, args: Args) -> Setting:
         shapes = {name: shape[:-1] if name == per_row else shape for name in names}
         return Setting({**args, "reduction": reduction}, shapes)
 
-    head = zip(_FIRST, cycle(("mean", "mean", "sum", "mean", "none")), cycle((*settings[:1] * 3, *settings[1:2])))
+    head = zip(_FIRST, cycle(("mean", "mean", "sum", "mean", "none")), cycle(settings))
     for shape, reduction, args in head:
         yield make(shape, reduction, args)
     for shape in _FIRST:
@@ -241,7 +242,7 @@ _DEEP: tuple[Shape, ...] = ((2, 3, 4), (2, 2, 3, 2))
 _MULTI: list[Args] = [{}, {"p": 2}, {"margin": 0.5}, {"weight": True}, {"p": 2, "margin": 2.0, "weight": True},
                       {"margin": 0.3}]  # fmt: skip
 _TRIPLETS: list[Args] = [{}, {"swap": True}, {"p": 1.0}, {"p": 3.0, "margin": 0.5}, {"p": math.inf, "swap": True},
-                         {"p": 1.5, "margin": 2.0}, {"eps": 0.01}, {"p": 1.0, "swap": True},
+                         {"p": 1.5, "margin": 2.0}, {"eps": 0.01, "margin": 0.25}, {"p": 1.0, "swap": True},
                          {"p": math.inf}]  # fmt: skip
 
 SPECS = (
@@ -249,7 +250,7 @@ SPECS = (
              tensors=_two_axes, draws=_classes, styles=("kinks", "strided")),
     _of_rows("MultiLabelMarginLoss", _multi_label_margin, {}, _PAIR, "", {}, tensors=_two_axes, draws=_class_lists),
     _of_rows("MultiLabelSoftMarginLoss", _multi_label_soft_margin, {"weight": None}, _PAIR, "", {}, {"weight": True},
-             more=_DEEP, draws=_scores),
+             more=_DEEP, draws=_scores, styles=("large", "strided")),
     _labelled("SoftMarginLoss", _soft_margin, {}, _PAIR, styles=("strided",)),
     _labelled("HingeEmbeddingLoss", _hinge_embedding, {"margin": 1.0}, _PAIR, (1.0, 2.0, 0.5, 0.3), _exact),
     _labelled("MarginRankingLoss", _margin_ranking, {"margin": 0.0}, _TRIPLE, (0.0, 1.0, 0.5, 0.3), _exact),

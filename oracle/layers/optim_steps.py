@@ -136,7 +136,8 @@ def asgd(g, weight, k):
     ax, eta, mu = 0 * weight, k.lr, 1.0
     for t, gradient in enumerate(g, 1):
         d = (-gradient if k.maximize else gradient) + k.weight_decay * weight
-        weight = weight * (1 - k.lambd * eta) - eta * d
+        weight = weight * (1 - k.lambd * eta)
+        weight = weight - eta * d
         ax = ax + mu * (weight - ax)
         eta = k.lr / (1 + k.lambd * k.lr * t) ** k.alpha
         mu = 1 / np.maximum(1, t - k.t0)

@@ -97,9 +97,9 @@ def _grid(ndim: int) -> Iterator[Setting]:
         make(2.0, 1, None, False, (2,) * ndim, (1, 1)), make(2.0, 2, None, False, (2,) * ndim, (1, 1)),
         make(2.0, 2, None, False, small, (2, 3)), make(1.0, 2, None, False, big, (2, 2)),
         make(3.0, 2, None, False, big, (2, 2)), make(2.0, 2, 1, False, small, (2, 2)),
-        make(4.0, 2, 1, False, big, (2, 1)), make(2.0, uneven, 2, False, big, (2, 2)),
-        make(1.5, 2, 2, False, big, (2, 2)), make(2.0, 2, 2, True, small, (2, 2)),
-        make(math.inf, 2, 2, False, big, (2, 2)), make(2.0, 2, 3, False, big, (3,)),
+        make(math.inf, 2, 1, False, big, (2, 1)), make(2.0, uneven, 2, False, big, (2, 2)),
+        make(1.5, uneven, 2, False, big, (2, 2)), make(2.0, 2, 2, True, small, (2, 2)),
+        make(math.inf, 2, 2, False, big, (2, 2)), make(1.0, 2, 3, True, big, (3,)),
     ]  # fmt: skip
     axes: dict[str, Any] = {
         "p": [2.0, 1.0, 3.0, 4.0, 1.5, math.inf],

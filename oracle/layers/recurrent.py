@@ -101,10 +101,11 @@ def _layer_grid(kind: str) -> Iterator[Setting]:
         return Setting(args, shapes, ("train", "eval") if dropout else None)
 
     dozen = [
-        make(1, 1, 1, 1), make(2, 1, 1, 1), make(3, 2, 2, 3), make(2, 3, 3, 2), make(4, 2, 3, 2, given=False),
-        make(3, 2, 2, 2, relu=kind == "RNN"), make(3, 2, 4, 3, batch_first=True), make(2, 2, 3, 2, count=2),
-        make(3, 2, 2, 3, ways=2), make(3, 2, 3, 2, bias=False), make(2, 2, 3, 2, count=2, ways=2, batch_first=True),
-        make(3, 2, 2, 3, count=2, dropout=0.5, proj=2 if kind == "LSTM" else 0),
+        make(1, 1, 1, 1), make(2, 1, 1, 1, relu=kind == "RNN"), make(3, 2, 2, 3), make(2, 3, 3, 2),
+        make(4, 2, 3, 2, given=False), make(3, 2, 2, 2, relu=kind == "RNN"), make(3, 2, 4, 3, batch_first=True),
+        make(2, 2, 3, 2, count=2, dropout=0.2), make(3, 2, 2, 3, ways=2), make(3, 2, 3, 2, bias=False),
+        make(2, 2, 3, 2, count=2, ways=2, batch_first=True),
+        make(3, 2, 2, 3, count=2, ways=2, dropout=0.5, proj=2 if kind == "LSTM" else 0),
     ]  # fmt: skip
     axes: dict[str, list] = {
         "T": [3, 1, 2, 5, 8],

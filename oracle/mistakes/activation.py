@@ -1,425 +1,287 @@
 # ruff: noqa: E501  an edit stands on one line
-"""Activations: one row of a table each, because all of them are O = f(I) and dI = dO * f'(I).
-
-A row has the two kernels, the functions that are mistaken for it, and what only it can get wrong; the mistakes that all
-of them share are edits of the words `dout * (`, in which every gradient begins.
+"""What is more than a function of one number: PReLU, whose slope is learned, RReLU, whose slopes are drawn, and GLU,
+which multiplies one half of I with the other. The tables of the functions of one number stand in activation_*.py.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 
-from oracle.mistakes.kernel import Edits, Family, Mistake
+from oracle.mistakes import activation_piecewise, activation_smooth, activation_units
+from oracle.mistakes.activation_shared import (
+    NAIVE_SIGMOID,
+    SHARED,
+    at_kink,
+    leaky_slope,
+    mask_from_dout,
+    overflow,
+    sigmoid,
+)
+from oracle.mistakes.kernel import Family, Mistake, Variants
 from oracle.subjects import Call
 
-# ---- the kernels
+# ---- PReLU. k: others, the axes over which one slope is shared
 
 
-def relu_out(x, k):
-    return np.maximum(x, 0)
+def prelu_out(x, weight, k):
+    w = per_channel(weight, x)
+    return np.where(x > 0, x, w * x)
 
 
-def relu_dx(x, dout, k):
-    return dout * (x > 0)
+def prelu_dx(x, weight, dout, k):
+    w = per_channel(weight, x)
+    return dout * (np.where(x > 0, 1, w))
 
 
-def sigmoid_out(x, k):
-    return 1 / (1 + np.exp(-x))
+def prelu_dweight(x, weight, dout, k):
+    each = np.where(x > 0, 0, dout * x)
+    return each.sum(axis=k.others).reshape(weight.shape)
 
 
-def sigmoid_dx(x, dout, k):
-    s = 1 / (1 + np.exp(-x))
-    return dout * (s * (1 - s))
+def per_channel(weight, x):
+    return weight.reshape(()) if weight.size == 1 else weight.reshape(-1, *(1,) * (x.ndim - 2))
 
 
-def tanh_out(x, k):
-    return np.tanh(x)
+def prepare_prelu(call: Call) -> SimpleNamespace:
+    x, weight = call.inputs["x"], call.parameters["weight"]
+    return SimpleNamespace(others=tuple(axis for axis in range(x.ndim) if weight.size == 1 or axis != 1))
 
 
-def tanh_dx(x, dout, k):
-    t = np.tanh(x)
-    return dout * (1 - t * t)
+_PRELU_O = "O = np.where(I > 0, I, W * I)"
+_PRELU_DW = "dW = np.where(I > 0, 0, dO * I), summed over all axes but the channels'"
 
 
-def leaky_out(x, k):
-    return np.where(x > 0, x, k.negative_slope * x)
+def _dweight(id: str, right: str, *others: str, when: str, hint: str) -> Mistake:
+    return Mistake(id, {"dweight": tuple(((right, other),) for other in others)}, when, hint, _PRELU_DW)
 
 
-def leaky_dx(x, dout, k):
-    return dout * (np.where(x > 0, 1, k.negative_slope))
+# mistakes of dI that are made in dW as well
+_OF_WEIGHT: dict[str, Variants] = {
+    "mask-from-dout": ((("x > 0", "dout > 0"),),),
+    "upstream-ignored": ((("dout * x", "x"),),),
+    "upstream-twice": ((("dout * x", "dout * dout * x"),),),
+}
 
-
-def elu_out(x, k):
-    return np.where(x > 0, x, k.alpha * np.expm1(np.minimum(x, 0)))
-
-
-def elu_dx(x, dout, k):
-    return dout * (np.where(x > 0, 1, k.alpha * np.exp(np.minimum(x, 0))))
-
-
-def silu_out(x, k):
-    s = 1 / (1 + np.exp(-x))
-    return x * s
-
-
-def silu_dx(x, dout, k):
-    s = 1 / (1 + np.exp(-x))
-    return dout * (s + x * s * (1 - s))
-
-
-def softplus_out(x, k):
-    return np.where(k.beta * x > k.threshold, x, np.logaddexp(0, k.beta * x) / k.beta)
-
-
-def softplus_dx(x, dout, k):
-    s = 1 / (1 + np.exp(-k.beta * x))
-    return dout * (np.where(k.beta * x > k.threshold, 1, s))
-
-
-def gelu_out(x, k):
-    return gelu_tanh(x) if k.approximate == "tanh" else gelu(x)
-
-
-def gelu_dx(x, dout, k):
-    return dout * (gelu_tanh_slope(x) if k.approximate == "tanh" else gelu_slope(x))
-
-
-# ---- what GELU's kernels are made of
-
-_erfc = np.vectorize(math.erfc, otypes=[float])
-_A, _B = math.sqrt(2 / math.pi), 0.044715
-
-
-def gelu(x):
-    return x * _erfc(-x / math.sqrt(2)) / 2
-
-
-def gelu_slope(x):
-    return _erfc(-x / math.sqrt(2)) / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-
-
-def gelu_tanh(x):
-    return x * (1 + np.tanh(_A * (x + _B * x**3))) / 2
-
-
-def gelu_tanh_slope(x):
-    t = np.tanh(_A * (x + _B * x**3))
-    return (1 + t) / 2 + x * (1 - t * t) * _A * (1 + 3 * _B * x**2) / 2
-
-
-def prepare(call: Call) -> SimpleNamespace:
-    """The dtype matters where something overflows."""
-    return SimpleNamespace(**call.settings, dtype=call.inputs["x"].dtype)
-
-
-@dataclass(frozen=True)
-class Activation:
-    """One row: `value` is f in the kernel's text, `slope` what stands in the brackets of the gradient."""
-
-    name: str
-    out: Callable[..., np.ndarray]
-    dx: Callable[..., np.ndarray]
-    value: str
-    slope: str
-    others: tuple[tuple[str, str], ...]  # (f, f') of the functions that are taken for it
-    of_input: tuple[Edits, ...] = ()  # the derivative, written in the output, is given the input
-    twice: tuple[Edits, ...] = ()  # the same, but given the output it applies f once more
-    own: tuple[Mistake, ...] = field(default=())
-
-    @property
-    def mistakes(self) -> tuple[Mistake, ...]:
-        of_input = Mistake(
-            "derivative-of-input-not-output",
-            {"dx": self.of_input},
-            "always",
-            "the derivative is written in the output of the function, and is given its input",
-            "keep the output in forward: s*(1-s) for Sigmoid, 1-t*t for Tanh",
-        )
-        twice = Mistake(
-            "function-applied-twice",
-            {"dx": self.twice},
-            "always",
-            "the derivative applies the function to its argument, and is given the output, to which it was applied already",
-            "f'(I) from the input, or s*(1-s) from the output s",
-        )
-        wrong_function = Mistake(
-            "wrong-function",
-            {
-                "out": tuple(((self.value, value),) for value, _ in self.others),
-                "dx": tuple(((self.slope, slope),) for _, slope in self.others),
-            },
-            "always",
-            f"another function than {self.name} is computed",
-            f"O = {self.value}",
-        )
-        named = tuple(mistake for mistake in (of_input, twice, wrong_function) if any(mistake.variants.values()))
-        return self.own + named + SHARED
-
-
-SHARED = (
+_PRELU = (
+    leaky_slope("w", ("0.01", "0.25"), f"{_PRELU_O}; W is the parameter, one number or one a channel"),
     Mistake(
-        "upstream-ignored",
-        {"dx": ((("dout * (", "("),),)},
-        "dO is not 1",
-        "f'(I) alone is returned; the chain rule multiplies it by the gradient that comes from above",
-        "dI = dO * f'(I)",
-    ),
-    Mistake(
-        "upstream-twice",
-        {"dx": ((("dout * (", "dout * dout * ("),),)},
-        "dO is not 1",
-        "the gradient that comes from above is multiplied in twice",
-        "dI = dO * f'(I)",
-    ),
-    Mistake(
-        "derivative-missing",
-        {"dx": ((("dout * (", "dout + 0 * ("),),)},
-        "always",
-        "dO is passed on as it is; the chain rule multiplies it by f'(I)",
-        "dI = dO * f'(I)",
-    ),
-)  # fmt: skip
-
-_RELU = (
-    Mistake(
-        "mask-from-dout",
-        {"dx": (
-            (("(x > 0)", "(dout > 0)"),),
-            (("(x > 0)", "((x > 0) & (dout > 0))"),),
-        )},
-        "dO and I have different signs",
-        "the gradient passes where dO is positive; it must pass where the INPUT was positive",
-        "dI = dO * (I > 0)",
-    ),
-    Mistake(
-        "relu-gradient-at-zero",
-        {"dx": (
-            (("x > 0", "x >= 0"),),
-            (("x > 0", "(x > 0) + 0.5 * (x == 0)"),),
-        )},
-        "an element of I is exactly 0",
-        "the gradient at 0 is 1 or 1/2; torch takes 0",
-        "dI = dO * (I > 0)",
-        convention=True,
+        "maximum-for-slope",
+        {"out": ((("np.where(x > 0, x, w * x)", "np.maximum(x, w * x)"),),),
+         "dx": ((("x > 0", "x > w * x"),),),
+         "dweight": ((("x > 0", "x > per_channel(weight, x) * x"),),)},
+        "an element of W is above 1",
+        "the larger of I and W * I is the right one only while W is at most 1",
+        _PRELU_O,
         styles=("kinks",),
     ),
     Mistake(
-        "mask-inverted",
-        {"dx": (
-            (("x > 0", "x <= 0"),),
-            (("x > 0", "x < 0"),),
-        )},
-        "always",
-        "the gradient passes where I is negative, and is stopped where it is positive",
-        "dI = dO * (I > 0)",
+        "mask-from-output",
+        {"dx": ((("x > 0", "np.where(x > 0, x, w * x) > 0"),),),
+         "dweight": ((("x > 0", "np.where(x > 0, x, per_channel(weight, x) * x) > 0"),),)},
+        "an element of W is negative",
+        "the sign of the output is that of the input only while W is positive; W is learned, and may be negative",
+        "compare the input: I > 0",
     ),
+    Mistake(
+        "one-slope-for-all-channels",
+        {"out": ((("per_channel(weight, x)", "weight[0]"),), (("per_channel(weight, x)", "weight.mean()"),)),
+         "dx": ((("per_channel(weight, x)", "weight[0]"),), (("per_channel(weight, x)", "weight.mean()"),)),
+         "dweight": ((("each.sum(axis=k.others).reshape(weight.shape)", "each.sum() + np.zeros(weight.shape)"),),
+                     (("each.sum(axis=k.others).reshape(weight.shape)", "each.sum()"),))},
+        "num_parameters > 1",
+        "one slope is taken for all channels, or one gradient given to all",
+        "W.reshape(-1, 1, 1) meets the channels of an image; its gradient is summed over all other axes",
+        lambda facts: facts["num_parameters"] > 1,
+    ),
+    Mistake(
+        "slope-along-wrong-axis",
+        {name: ((("per_channel(weight, x)", "weight"),), (("per_channel(weight, x)", "weight.reshape(-1, *(1,) * (x.ndim - 1))"),))
+         for name in ("out", "dx")}
+        | {"dweight": tuple((("axis=k.others", f"axis={axes}"),) for axes in ("tuple(range(x.ndim - 1))", "tuple(range(1, x.ndim))"))},
+        "num_parameters > 1, and I has more than two axes",
+        "W meets the last axis (or the batch) of I; it belongs to the channels, axis 1",
+        "W.reshape(-1, 1, 1) for an image (N, C, H, W)",
+        lambda facts: facts["num_parameters"] > 1,
+    ),
+    _dweight("no-sum-over-batch", "each.sum(axis=k.others).reshape(weight.shape)",
+             "each", "each.sum(axis=k.others[1:])", "each[:1].sum(axis=k.others).reshape(weight.shape)",
+             "each[-1:].sum(axis=k.others).reshape(weight.shape)",
+             when="more than one element shares a slope",
+             hint="the gradient of W is the sum over all elements that share it: over the batch and the image"),
+    _dweight("mean-over-batch", ".reshape(weight.shape)", ".reshape(weight.shape) / len(x)",
+             ".reshape(weight.shape) / (x.size / weight.size)",
+             when="more than one element shares a slope", hint="dW is a sum; it is divided by N or the number of elements"),
+    _dweight("input-missing", "dout * x", "dout", when="always", hint="the derivative of W * I by W is I, which is left out"),
+    _dweight("mask-missing", "np.where(x > 0, 0, dout * x)", "dout * x", "np.where(x > 0, dout * x, 0)",
+             when="an element of I is positive", hint="W has to do with the elements of I that are not positive, and with them alone"),
+    _dweight("slope-counted-twice", "dout * x", "dout * x * per_channel(weight, x)", when="W is not 1",
+             hint="the derivative of W * I by W is I; W itself is multiplied in"),
+    *(replace(mistake, variants={**mistake.variants, "dweight": _OF_WEIGHT.get(mistake.id, ())})
+      for mistake in (mask_from_dout("x > 0", "dI = dO * np.where(I > 0, 1, W)"), *SHARED)),
+    at_kink("x > 0", ("x >= 0",), "dI = dO * np.where(I > 0, 1, W)"),
 )  # fmt: skip
 
+# ---- RReLU. The slopes of a case are drawn by it
 
-_LEAKY = (
+
+def rrelu_out(x, slopes, k):
+    a = slopes if k.training else (k.lower + k.upper) / 2
+    return np.where(x > 0, x, a * x)
+
+
+def rrelu_dx(x, slopes, dout, k):
+    a = slopes if k.training else (k.lower + k.upper) / 2
+    return dout * (np.where(x > 0, 1, a))
+
+
+def rrelu_slopes(x, slopes, k):
+    return slopes if k.training else np.full(x.shape, (k.lower + k.upper) / 2)
+
+
+def prepare_rrelu(call: Call) -> SimpleNamespace:
+    return SimpleNamespace(**call.settings, training=call.training)
+
+
+_MEAN = "(k.lower + k.upper) / 2"
+
+_RRELU = (
     Mistake(
-        "leaky-slope",
-        {
-            "out": (
-                *((("k.negative_slope", slope),) for slope in ("0.01", "0.1", "0.2", "0.3")),
-                (("x > 0, x, k.negative_slope * x", "x > 0, k.negative_slope * x, x"),),
-                (("k.negative_slope * x", "-k.negative_slope * x"),),
-                (("k.negative_slope * x", "k.negative_slope"),),
-            ),
-            "dx": (
-                *((("k.negative_slope", slope),) for slope in ("0.01", "0.1", "0.2", "0.3", "0")),
-                (("x > 0, 1, k.negative_slope", "x > 0, k.negative_slope, 1"),),
-                (("k.negative_slope", "-k.negative_slope"),),
-                (("k.negative_slope", "k.negative_slope * x"),),
-            ),
-        },
+        "rrelu-drawn-in-eval",
+        {name: ((("if k.training", "if True"),),) for name in ("out", "dx", "slopes")},
+        "evaluation",
+        "slopes are drawn in evaluation too",
+        "a = (lower + upper) / 2 in evaluation",
+        lambda facts: facts["mode"] == "eval",
+    ),
+    Mistake(
+        "rrelu-not-drawn",
+        {name: ((("if k.training", "if False"),),) for name in ("out", "dx")},
+        "training, lower < upper",
+        "the mean slope of evaluation is used in training, or in its backward alone; the slopes of the forward must be kept",
+        "keep the slopes that the forward drew: dI = dO * np.where(I > 0, 1, slopes)",
+        lambda facts: facts["mode"] == "train",
+    ),
+    Mistake(
+        "rrelu-mean",
+        {name: tuple(((_MEAN, other),) for other in ("k.lower", "k.upper", "(k.upper - k.lower) / 2", "k.lower + k.upper", "0"))
+         for name in ("out", "dx", "slopes")},
+        "evaluation",
+        "the slope of evaluation is another number than the mean of lower and upper",
+        "a = (lower + upper) / 2",
+        lambda facts: facts["mode"] == "eval",
+    ),
+    Mistake(
+        "bounds-ignored",
+        {name: (((_MEAN, "(1 / 8 + 1 / 3) / 2"),),) for name in ("out", "dx", "slopes")},
+        "evaluation, lower is not 1/8 or upper is not 1/3",
+        "lower and upper have no effect: torch's defaults 1/8 and 1/3 stand in their place",
+        "a = (lower + upper) / 2",
+        lambda facts: facts["mode"] == "eval",
+    ),
+    Mistake(
+        "divided-by-slope",
+        {"out": ((("a * x", "x / a"),),), "dx": ((("x > 0, 1, a", "x > 0, 1, 1 / a"),),)},
         "an element of I is negative",
-        "the slope of the negative side is another number, or stands on the wrong side",
-        "O = I where I > 0, negative_slope * I elsewhere; torch's default is 0.01",
-    ),
-)  # fmt: skip
-
-_ELU = (
-    Mistake(
-        "alpha-ignored",
-        {"out": ((("k.alpha * ", ""),),), "dx": ((("k.alpha * ", ""),), (("k.alpha * np.exp(np.minimum(x, 0))", "k.alpha * np.exp(np.minimum(x, 0)) + k.alpha"),))},
-        "alpha is not 1",
-        "alpha does not multiply the negative side, or is counted twice in its gradient",
-        "O = alpha * (exp(I) - 1) where I <= 0, dI = dO * alpha * exp(I)",
-    ),
-)  # fmt: skip
-
-_SILU = (
-    Mistake(
-        "product-rule-missing",
-        {"dx": ((("s + x * s * (1 - s)", "s * (1 - s)"),), (("s + x * s * (1 - s)", "s"),), (("s + x * s * (1 - s)", "x * s * (1 - s)"),))},
-        "always",
-        "I * s(I) is a product: its derivative has two terms",
-        "dI = dO * (s + I * s * (1 - s))",
-    ),
-)  # fmt: skip
-
-_SOFTPLUS = (
-    Mistake(
-        "beta-ignored",
-        {
-            "out": ((("k.beta", "1"),), (("k.beta * x) / k.beta", "k.beta * x)"),)),
-            "dx": ((("k.beta", "1"),), (("threshold, 1, s", "threshold, 1, s * k.beta"),)),
-        },
-        "beta is not 1",
-        "beta has no effect, or the division by beta is missing",
-        "O = log(1 + exp(beta * I)) / beta, dI = dO * sigmoid(beta * I)",
-    ),
-    Mistake(
-        "softplus-overflow",
-        {"out": ((("np.logaddexp(0, k.beta * x)", "np.log(1 + np.exp((k.beta * x).astype(k.dtype)))"),
-                  ("k.beta * x > k.threshold", "x == np.inf")),)},
-        "a large input",
-        "exp(I) overflows for a large I",
-        "I where beta * I > threshold, np.logaddexp(0, beta * I) / beta elsewhere",
-        styles=("large",),
-    ),
-)  # fmt: skip
-
-_GELU = (
-    Mistake(
-        "gelu-tanh-approximation",
-        {name: ((('k.approximate == "tanh"', "True"),),) for name in ("out", "dx")},
-        "approximate = none",
-        "the tanh approximation is computed; torch's default is the exact one",
-        "O = I * (1 + erf(I / sqrt(2))) / 2",
-        lambda facts: facts["approximate"] == "none",
+        "I is divided by the slope, as the paper writes it (y = I / a, a from 3 to 8); torch multiplies by it",
+        "O = np.where(I > 0, I, slopes * I)",
         convention=True,
     ),
-    Mistake(
-        "approximation-ignored",
-        {name: ((('k.approximate == "tanh"', "False"),),) for name in ("out", "dx")},
-        "approximate = tanh",
-        "approximate has no effect: the exact function is computed",
-        "O = I * (1 + tanh(sqrt(2/pi) * (I + 0.044715 * I^3))) / 2",
-        lambda facts: facts["approximate"] == "tanh",
-    ),
-    Mistake(
-        "product-rule-missing",
-        {"dx": (
-            (("gelu_slope(x))", "_erfc(-x / math.sqrt(2)) / 2)"),),
-            (("gelu_slope(x))", "np.exp(-x * x / 2) / math.sqrt(2 * math.pi))"),),
-        )},
-        "approximate = none",
-        "I * Phi(I) is a product: its derivative has two terms",
-        "dI = dO * (Phi(I) + I * phi(I))",
-        lambda facts: facts["approximate"] == "none",
-    ),
+    leaky_slope("a", ("0.01",), "O = np.where(I > 0, I, a * I), dI = dO * np.where(I > 0, 1, a)"),
+    mask_from_dout("x > 0", "dI = dO * np.where(I > 0, 1, a)"),
+    at_kink("x > 0", ("x >= 0",), "dI = dO * np.where(I > 0, 1, a)"),
+    *SHARED,
 )  # fmt: skip
 
-
-def _overflow(name: str, value: str, terms: str, kernel: str, x: str) -> Mistake:
-    """`x` in the case's own dtype, in which exp overflows."""
-    return Mistake(
-        name,
-        {"out": (((value, terms.replace("X", x)),),), "dx": (((kernel, terms.replace("X", x)),),)},
-        "a large input",
-        "exp(I) overflows for a large I, and inf/inf is NaN",
-        "1 / (1 + exp(-I)) where I >= 0, exp(I) / (1 + exp(I)) where I < 0; np.tanh",
-        lambda facts: facts["style"] == "large",
-        styles=("large",),
-    )
+# ---- GLU
 
 
-_TYPED = "x.astype(k.dtype)"
-_SIGMOID_VALUE, _TANH_VALUE = "1 / (1 + np.exp(-x))", "np.tanh(x)"
+def glu_out(x, k):
+    a, b = np.split(x, 2, k.dim)
+    return a * sigmoid(b)
 
-TABLE = (
-    Activation(
-        "ReLU", relu_out, relu_dx, "np.maximum(x, 0)", "(x > 0)",
-        others=(
-            ("np.abs(x)", "np.sign(x)"),
-            ("np.minimum(x, 0)", "(-1.0) * (x > 0)"),
-            ("np.clip(x, 0, 1)", "((x > 0) & (x < 1))"),
-            ("np.clip(x, 0, 6)", "((x > 0) & (x < 6))"),
-            ("np.where(x > 0, x, 0.01 * x)", "np.where(x > 0, 1, 0.01)"),
-            ("np.where(x > 0, x, 0.1 * x)", "np.where(x > 0, 1, 0.1)"),
-            ("x", "np.maximum(x, 0)"),
-            ("np.log1p(np.exp(x))", "(1 / (1 + np.exp(-x)))"),
-            (_SIGMOID_VALUE, "(np.exp(-x) / (1 + np.exp(-x)) ** 2)"),
-            (_TANH_VALUE, "(1 - np.tanh(x) ** 2)"),
-        ),
-        own=_RELU,
+
+def glu_dx(x, dout, k):
+    a, b = np.split(x, 2, k.dim)
+    s = sigmoid(b)
+    da, db = dout * s, dout * a * s * (1 - s)
+    return np.concatenate([da, db], k.dim)
+
+
+def prepare_glu(call: Call) -> SimpleNamespace:
+    return SimpleNamespace(**call.settings, dtype=call.inputs["x"].dtype)
+
+
+_GLU_D = "da = dO * s, db = dO * a * s * (1 - s) with s = sigmoid(b), side by side again"
+
+
+def _halves(id: str, *others: str, when: str = "always", hint: str) -> Mistake:
+    """`da, db` instead of the right ones."""
+    right = "dout * s, dout * a * s * (1 - s)"
+    return Mistake(id, {"dx": tuple(((right, other),) for other in others)}, when, hint, _GLU_D)
+
+
+_SPLIT = "np.split(x, 2, k.dim)"
+
+_GLU = (
+    Mistake(
+        "glu-halves-swapped",
+        {"out": ((("a, b =", "b, a ="),),),
+         "dx": ((("a, b =", "b, a ="), ("[da, db]", "[db, da]")), (("a, b =", "b, a ="),), (("[da, db]", "[db, da]"),))},
+        "always",
+        "the halves change places: the second is the gate, sigmoid is applied to it alone",
+        "O = a * sigmoid(b), a the first half and b the second",
     ),
-    Activation(
-        "Sigmoid", sigmoid_out, sigmoid_dx, _SIGMOID_VALUE, "s * (1 - s)",
-        others=(
-            (_TANH_VALUE, "1 - np.tanh(x) ** 2"),
-            ("np.tanh(x / 2)", "(1 - np.tanh(x / 2) ** 2) / 2"),
-            ("1 / (1 + np.exp(x))", "-s * (1 - s)"),
-            ("1 / (1 - np.exp(-x))", "s"),
-            ("np.clip(0.2 * x + 0.5, 0, 1)", "0.2 * (np.abs(x) < 2.5)"),
-            ("np.clip(x / 6 + 0.5, 0, 1)", "(np.abs(x) < 3) / 6"),
-            ("np.maximum(x, 0)", "x > 0"),
-            ("np.log(1 / (1 + np.exp(-x)))", "1 - s"),
-            ("np.exp(x - x.max()) / np.exp(x - x.max()).sum()", "s * (1 + s)"),
-        ),
-        of_input=((("s * (1 - s)", "x * (1 - x)"),), (("s * (1 - s)", "s * (1 - x)"),), (("s * (1 - s)", "x * (1 - s)"),)),
-        twice=((("    return", "    s = 1 / (1 + np.exp(-s))\n    return"),),),
-        own=(_overflow("sigmoid-overflow", _SIGMOID_VALUE, "np.exp(X) / (1 + np.exp(X))", _SIGMOID_VALUE, _TYPED),),
+    Mistake(
+        "glu-interleaved",
+        {"out": (((_SPLIT, "np.take(x, range(0, x.shape[k.dim], 2), k.dim), np.take(x, range(1, x.shape[k.dim], 2), k.dim)"),),),
+         "dx": (((_SPLIT, "np.take(x, range(0, x.shape[k.dim], 2), k.dim), np.take(x, range(1, x.shape[k.dim], 2), k.dim)"),
+                 ("np.concatenate([da, db], k.dim)", "np.stack([da, db], k.dim % x.ndim + 1).reshape(x.shape)")),)},
+        "more than two numbers along dim",
+        "every second number is taken for the gate; the gate is the second half",
+        "a, b = np.split(I, 2, axis=dim)",
     ),
-    Activation(
-        "Tanh", tanh_out, tanh_dx, _TANH_VALUE, "1 - t * t",
-        others=(
-            (_SIGMOID_VALUE, "np.exp(-x) / (1 + np.exp(-x)) ** 2"),
-            ("np.tanh(x / 2)", "(1 - np.tanh(x / 2) ** 2) / 2"),
-            ("np.tan(x)", "1 + t * t"),
-            ("np.arctan(x)", "1 / (1 + x * x)"),
-            ("np.clip(x, -1, 1)", "np.abs(x) < 1"),
-            ("x / (1 + np.abs(x))", "1 / (1 + np.abs(x)) ** 2"),
-            ("-np.tanh(x)", "t * (1 - t)"),
-            ("np.sinh(x)", "1 - t"),
-        ),
-        of_input=((("1 - t * t", "1 - x * x"),),),
-        twice=((("1 - t * t", "1 - np.tanh(t) ** 2"),),),
-        own=(_overflow("tanh-overflow", _TANH_VALUE, "(np.exp(X) - np.exp(-X)) / (np.exp(X) + np.exp(-X))", _TANH_VALUE, _TYPED),),
+    Mistake(
+        "glu-wrong-axis",
+        {name: tuple((("k.dim", axis),) for axis in ("0", "1", "-1")) for name in ("out", "dx")},
+        "dim is another axis",
+        "I is halved along another axis than dim",
+        "a, b = np.split(I, 2, axis=dim)",
     ),
-    Activation(
-        "LeakyReLU", leaky_out, leaky_dx, "np.where(x > 0, x, k.negative_slope * x)", "np.where(x > 0, 1, k.negative_slope)",
-        others=(("np.maximum(x, 0)", "x"), ("np.abs(x)", "np.sign(x)")),
-        own=_LEAKY,
+    Mistake(
+        "wrong-function",
+        {"out": tuple((("a * sigmoid(b)", other),) for other in (
+            "a * b", "a * np.tanh(b)", "a * np.maximum(b, 0)", "a * b * sigmoid(b)", "np.tanh(a) * sigmoid(b)", "sigmoid(a) * sigmoid(b)", "sigmoid(b)", "a * np.exp(b) / np.exp(b).sum()", "a + sigmoid(b)")),
+         "dx": tuple((("dout * s, dout * a * s * (1 - s)", other),) for other in (
+            "dout * b, dout * a", "dout * np.tanh(b), dout * a * (1 - np.tanh(b) ** 2)", "dout * np.maximum(b, 0), dout * a * (b > 0)", "dout * b * s, dout * a * (s + b * s * (1 - s))"))},
+        "always",
+        "another gate than the sigmoid is used, or another function of the other half",
+        "O = a * sigmoid(b)",
     ),
-    Activation(
-        "ELU", elu_out, elu_dx, "np.where(x > 0, x, k.alpha * np.expm1(np.minimum(x, 0)))",
-        "np.where(x > 0, 1, k.alpha * np.exp(np.minimum(x, 0)))",
-        others=(
-            ("np.where(x > 0, x, k.alpha * np.exp(np.minimum(x, 0)))", "np.where(x > 0, 1, k.alpha * np.expm1(np.minimum(x, 0)))"),
-            ("np.where(x > 0, x, k.alpha * x)", "np.where(x > 0, 1, k.alpha)"),
-            ("np.maximum(x, 0)", "(x > 0)"),
-        ),
-        own=_ELU,
-    ),
-    Activation(
-        "SiLU", silu_out, silu_dx, "x * s", "s + x * s * (1 - s)",
-        others=(("s", "1 - s"), ("x * np.tanh(np.logaddexp(0, x))", "s * (1 + x)"), ("np.maximum(x, 0)", "x > 0")),
-        own=_SILU,
-    ),
-    Activation(
-        "Softplus", softplus_out, softplus_dx, "np.where(k.beta * x > k.threshold, x, np.logaddexp(0, k.beta * x) / k.beta)",
-        "np.where(k.beta * x > k.threshold, 1, s)",
-        others=(("np.maximum(x, 0)", "(x > 0)"), ("np.log(np.exp(x))", "s * (1 - s)")),
-        own=_SOFTPLUS,
-    ),
-    Activation(
-        "GELU", gelu_out, gelu_dx, 'gelu_tanh(x) if k.approximate == "tanh" else gelu(x)',
-        'gelu_tanh_slope(x) if k.approximate == "tanh" else gelu_slope(x)',
-        others=(
-            ("x / (1 + np.exp(-1.702 * x))", "1 / (1 + np.exp(-1.702 * x))"),
-            ("x / (1 + np.exp(-x))", "1 / (1 + np.exp(-x))"),
-            ("np.maximum(x, 0)", "x > 0"),
-        ),
-        own=_GELU,
-    ),
+    _halves("product-rule-missing", "dout * s, 0 * dout", "0 * dout, dout * a * s * (1 - s)",
+            hint="O is a product of a and sigmoid(b), and each of the two has a gradient: one is left out"),
+    _halves("factor-missing", "dout * s, dout * s * (1 - s)", "dout, dout * a * s * (1 - s)", "dout, dout * s * (1 - s)",
+            hint="the derivative of a product by one factor is the other factor, which is left out"),
+    _halves("inner-derivative-missing", "dout * s, dout * a * s", "dout * s, dout * a", "dout * s, dout * a * (1 - s)",
+            hint="the gate's half needs the derivative of the sigmoid, s * (1 - s)"),
+    _halves("derivative-of-output-not-input", "dout * s, dout * a * s * (1 - a * s)", "dout * s, dout * a * s * (1 - a * s) * s",
+            hint="s * (1 - s) is written in the gate s = sigmoid(b), and is given the output a * s"),
+    _halves("derivative-of-input-not-output", "dout * s, dout * a * b * (1 - b)", "dout * b, dout * a * s * (1 - s)",
+            hint="s * (1 - s) is written in the gate s = sigmoid(b), and is given b itself"),
+    _halves("upstream-ignored", "s, a * s * (1 - s)", "s + 0 * dout, dout * a * s * (1 - s)", "dout * s, a * s * (1 - s)", when="dO is not 1",
+            hint="the gradient that comes from above is left out, in one half or both"),
+    _halves("upstream-twice", "dout * dout * s, dout * dout * a * s * (1 - s)", "dout * s, dout * dout * s * a * s * (1 - s)", when="dO is not 1",
+            hint="the gradient that comes from above is multiplied in twice, or da is taken for dO"),
+    overflow("glu-overflow", (("sigmoid(b)", NAIVE_SIGMOID.replace("X", "b.astype(k.dtype)")),), (("sigmoid(b)", NAIVE_SIGMOID.replace("X", "b.astype(k.dtype)")),)),
 )  # fmt: skip
 
-FAMILIES = tuple(Family({"out": row.out, "dx": row.dx}, row.mistakes, prepare, (row.name,)) for row in TABLE)
+FAMILIES = (
+    *activation_piecewise.FAMILIES,
+    *activation_smooth.FAMILIES,
+    *activation_units.FAMILIES,
+    Family({"out": prelu_out, "dx": prelu_dx, "dweight": prelu_dweight}, _PRELU, prepare_prelu, ("PReLU",)),
+    Family({"out": rrelu_out, "dx": rrelu_dx, "slopes": rrelu_slopes}, _RRELU, prepare_rrelu, ("RReLU",)),
+    Family({"out": glu_out, "dx": glu_dx}, _GLU, prepare_glu, ("GLU",)),
+)

@@ -9,13 +9,11 @@ import numpy as np
 
 from oracle.mistakes import by_layer
 from oracle.mistakes.kernel import Edits
-from oracle.subjects import Answer, Call, Failure
+from oracle.subjects import Answer, Call, Failure, Subject
 
 
-class Mutant:
+class Mutant(Subject):
     """The kernels of `layer`, with `edits` in that of `tensor`. Tensors without a kernel are missing."""
-
-    conventions: tuple[str, ...] = ()
 
     def __init__(self, layer: str, tensor: str, edits: Edits):
         self.spec, self.implements = layer, f"{layer} with a mistake in {tensor}"

@@ -23,6 +23,7 @@ from oracle.mistakes.normalization_kernels import (
     running_mean,
     running_var,
 )
+from oracle.mistakes.normalization_local import LOCAL
 from oracle.mistakes.normalization_shared import (
     CENTRED,
     MEAN,
@@ -302,4 +303,5 @@ FAMILIES = (
     Family(_SAMPLES, (*_GROUPS, *_OF_CENTRED, one_pass(_ONE_PASS)), prepare_groups, ("GroupNorm",)),
     Family({"out": rms_out, "dx": rms_dx, "dweight": rms_dweight}, _RMS + common(_SQUARES, "x", bias=False),
            prepare_rows, ("RMSNorm",)),
+    LOCAL,
 )  # fmt: skip

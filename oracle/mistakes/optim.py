@@ -13,6 +13,8 @@ from oracle.layers import optim_steps
 from oracle.layers.optim import prepare
 from oracle.mistakes.kernel import Family, Mistake
 from oracle.mistakes.optim_adam import ADAM, MOMENTS
+from oracle.mistakes.optim_muon import MUON
+from oracle.mistakes.optim_rates import ASGD, RPROP
 from oracle.mistakes.optim_shared import decays, in_all, later, moves, shared
 from oracle.subjects import Call
 
@@ -215,7 +217,9 @@ _DECOUPLED = Mistake(
 
 
 def _prepare(call: Call) -> SimpleNamespace:
-    return prepare(call.spec, call.settings)
+    k = prepare(call.spec, call.settings)
+    k.shape = call.buffers["weight"].shape
+    return k
 
 
 def _family(step: Any, tensors: tuple[str, ...], mistakes: tuple[Mistake, ...], *specs: str) -> Family:
@@ -237,4 +241,7 @@ FAMILIES = (
         optim_steps.radam, ("weight", "exp_avg", "exp_avg_sq"),
         (_NOT_COUNTED, _DECOUPLED, *shared(("exp_avg",))), "RAdam",
     ),
+    _family(optim_steps.rprop, ("weight", "prev", "step_size"), RPROP, "Rprop"),
+    _family(optim_steps.asgd, ("weight", "ax", "eta", "mu"), ASGD, "ASGD"),
+    _family(optim_steps.muon, ("weight", "momentum_buffer"), MUON, "Muon"),
 )  # fmt: skip

@@ -6,122 +6,44 @@ O[o] = I[at(o)] along each axis, or a constant where at(o) lies outside of I;  d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
 
 from oracle.layers.spec import per_axis
+from oracle.mistakes.borders import (  # noqa: F401  some in the text of edits
+    given_back,
+    last_given_back,
+    mirrored,
+    outside,
+    reflected,
+    repeated,
+    taken,
+    wrapped,
+)
 from oracle.mistakes.kernel import Family, Mistake
 from oracle.subjects import Call
 
-# ---- the kernels. k: sides, (axis, before, after) of each axis that is padded, counted from the last; value
+# ---- the kernels. k: sides, (axis, before, after) of each axis that is padded, counted from the last; source, what the
+# ---- border is made of; value
 
 
-def constant_out(x, k):
+def out(x, k):
     for axis, before, after in k.sides:
         at = np.arange(-before, x.shape[axis] + after)
-        x = taken(x, at, axis, k.value)
+        x = taken(x, k.source(at, x.shape[axis], before, after), axis, k.value)
     return x
 
 
-def constant_dx(x, dout, k):
+def dx(x, dout, k):
     for axis, before, after in k.sides:
         at = np.arange(-before, x.shape[axis] + after)
-        dout = given_back(dout, at, x.shape[axis], axis)
+        dout = given_back(dout, k.source(at, x.shape[axis], before, after), x.shape[axis], axis)
     return dout
-
-
-def reflection_out(x, k):
-    for axis, before, after in k.sides:
-        at = np.arange(-before, x.shape[axis] + after)
-        x = x.take(reflected(at, x.shape[axis], before, after), axis)
-    return x
-
-
-def reflection_dx(x, dout, k):
-    for axis, before, after in k.sides:
-        at = np.arange(-before, x.shape[axis] + after)
-        dout = given_back(dout, reflected(at, x.shape[axis], before, after), x.shape[axis], axis)
-    return dout
-
-
-def replication_out(x, k):
-    for axis, before, after in k.sides:
-        at = np.arange(-before, x.shape[axis] + after)
-        x = x.take(repeated(at, x.shape[axis], before, after), axis)
-    return x
-
-
-def replication_dx(x, dout, k):
-    for axis, before, after in k.sides:
-        at = np.arange(-before, x.shape[axis] + after)
-        dout = given_back(dout, repeated(at, x.shape[axis], before, after), x.shape[axis], axis)
-    return dout
-
-
-def circular_out(x, k):
-    for axis, before, after in k.sides:
-        at = np.arange(-before, x.shape[axis] + after)
-        x = x.take(wrapped(at, x.shape[axis], before, after), axis)
-    return x
-
-
-def circular_dx(x, dout, k):
-    for axis, before, after in k.sides:
-        at = np.arange(-before, x.shape[axis] + after)
-        dout = given_back(dout, wrapped(at, x.shape[axis], before, after), x.shape[axis], axis)
-    return dout
-
-
-# ---- where a place outside of the image is taken from; n places along the axis
-
-
-def reflected(at, n, before, after):
-    at = np.abs(at)
-    return np.where(at >= n, 2 * (n - 1) - at, at)
-
-
-def mirrored(at, n, before, after):
-    """The outermost value comes twice."""
-    at = np.where(at < 0, -1 - at, at)
-    return np.where(at >= n, 2 * n - 1 - at, at)
-
-
-def repeated(at, n, before, after):
-    return np.clip(at, 0, n - 1)
-
-
-def wrapped(at, n, before, after):
-    """Round what a crop leaves."""
-    first, last = max(-before, 0), n - max(-after, 0)
-    return first + (at - first) % (last - first)
 
 
 # ---- what the kernels are made of
-
-
-def taken(x, at, axis, value):
-    n = x.shape[axis]
-    outside = ((at < 0) | (at >= n)).reshape(-1, *(1,) * (-1 - axis))
-    return np.where(outside, value, x.take(np.clip(at, 0, n - 1), axis))
-
-
-def given_back(dout, at, n, axis):
-    """Each gradient to the place that the value came from."""
-    inside = (at >= 0) & (at < n)
-    moved = np.moveaxis(dout, axis, 0)
-    dx = np.zeros((n, *moved.shape[1:]))
-    np.add.at(dx, at[inside], moved[inside])
-    return np.moveaxis(dx, 0, axis)
-
-
-def last_given_back(dout, at, n, axis):
-    """Assigned, not added."""
-    moved = np.moveaxis(dout, axis, 0)
-    dx = np.zeros((n, *moved.shape[1:]))
-    for o, place in enumerate(at):
-        dx[place] = moved[o]
-    return np.moveaxis(dx, 0, axis)
 
 
 def cropped(dout, k):
@@ -141,11 +63,14 @@ def shifted(sides):
     return [(axis - 1, *widths) for axis, *widths in sides]
 
 
+_SOURCES = {"Zero": outside, "Constant": outside, "Reflection": reflected, "Replication": repeated, "Circular": wrapped}
+
+
 def prepare(call: Call) -> SimpleNamespace:
-    ndim = int(call.spec[-2])
+    kind, ndim = call.spec[:-5], int(call.spec[-2])
     widths = per_axis(call.settings["padding"], 2 * ndim)
     sides = [(-1 - place, *widths[2 * place : 2 * place + 2]) for place in range(ndim)]
-    return SimpleNamespace(sides=sides, value=call.settings.get("value", 0.0))
+    return SimpleNamespace(sides=sides, source=_SOURCES[kind], value=call.settings.get("value", 0.0))
 
 
 _RANGE = "np.arange(-before, x.shape[axis] + after)"
@@ -182,18 +107,15 @@ _SHARED = (
 )  # fmt: skip
 
 
-def _kind(own: str, *others: str, fix: str) -> tuple[Mistake, ...]:
-    """A kind that takes its border from the image, by the function `own`."""
+def _kind(*others: str, fix: str) -> tuple[Mistake, ...]:
+    """A border of values of the image; `others` are the ways to make it that are not this one's."""
     return (
         *_SHARED,
         Mistake(
             "padding-wrong-mode",
             {
-                "out": (
-                    *(((f"{own}(at,", f"{other}(at,"),) for other in others),
-                    ((f"x.take({own}(at, x.shape[axis], before, after), axis)", "taken(x, at, axis, 0)"),),
-                ),
-                "dx": tuple(((f"{own}(at,", f"{other}(at,"),) for other in others),
+                "out": tuple((("k.source", other),) for other in (*others, "outside")),
+                "dx": tuple((("k.source", other),) for other in others),
             },
             "padding >= 1",
             "the border is made in another way: repeated, reflected with or without the outermost value, wrapped round, or 0",
@@ -201,7 +123,7 @@ def _kind(own: str, *others: str, fix: str) -> tuple[Mistake, ...]:
         ),
         Mistake(
             "border-gradient-dropped",
-            {"dx": ((("given_back(dout, " + own + "(at, x.shape[axis], before, after)", "given_back(dout, at"),),)},
+            {"dx": ((("k.source", "outside"),),)},
             "padding >= 1",
             "the gradient of the border is cut off; the border is made of values of the image, which get it",
             "dI[at(o)] += dO[o] for every o, those of the border too",
@@ -233,7 +155,7 @@ _CROP = (
     ),
     Mistake(
         "padding-wrong-mode",
-        {"out": tuple((("taken(x, at, axis, k.value)", f"x.take({other}(at, x.shape[axis], before, after), axis)"),) for other in ("repeated", "reflected", "wrapped"))},
+        {"out": tuple((("k.source", other),) for other in ("repeated", "reflected", "wrapped"))},
         "padding >= 1",
         "the border is made of values of the image; here it is a constant",
         "np.pad(I, widths, constant_values=value)",
@@ -265,20 +187,20 @@ def _layers(kind: str) -> tuple[str, ...]:
     return tuple(f"{kind}Pad{axes}d" for axes in (2, 1, 3))
 
 
+_KERNELS: dict[str, Callable[..., np.ndarray]] = {"out": out, "dx": dx}
 _REFLECT = _kind(
-    "reflected",
-    "mirrored",
-    "repeated",
-    "wrapped",
-    fix="O[-1] = I[1]: the outermost value is not repeated (mode reflect)",
+    "mirrored", "repeated", "wrapped", fix="O[-1] = I[1]: the outermost value is not repeated (mode reflect)"
 )
-_REPEAT = _kind("repeated", "reflected", "mirrored", "wrapped", fix="O[-1] = I[0], O[-2] = I[0] (mode edge)")
-_WRAP = _kind("wrapped", "reflected", "repeated", "mirrored", fix="O[-1] = I[H-1] (mode wrap)")
+_REPEAT = _kind("reflected", "mirrored", "wrapped", fix="O[-1] = I[0], O[-2] = I[0] (mode edge)")
+_WRAP = _kind("reflected", "repeated", "mirrored", fix="O[-1] = I[H-1] (mode wrap)")
 
-FAMILIES = (
-    Family({"out": constant_out, "dx": constant_dx}, _SHARED + _CROP + _ZERO, prepare, _layers("Zero")),
-    Family({"out": constant_out, "dx": constant_dx}, _SHARED + _CROP + _CONSTANT, prepare, _layers("Constant")),
-    Family({"out": reflection_out, "dx": reflection_dx}, _REFLECT, prepare, _layers("Reflection")),
-    Family({"out": replication_out, "dx": replication_dx}, _REPEAT, prepare, _layers("Replication")),
-    Family({"out": circular_out, "dx": circular_dx}, _WRAP, prepare, _layers("Circular")),
+FAMILIES = tuple(
+    Family(_KERNELS, mistakes, prepare, _layers(kind))
+    for kind, mistakes in (
+        ("Zero", _SHARED + _CROP + _ZERO),
+        ("Constant", _SHARED + _CROP + _CONSTANT),
+        ("Reflection", _REFLECT),
+        ("Replication", _REPEAT),
+        ("Circular", _WRAP),
+    )
 )

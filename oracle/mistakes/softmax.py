@@ -1,7 +1,8 @@
 # ruff: noqa: E501  an edit stands on one line
-"""Softmax and LogSoftmax: the kernels, and what people get wrong in them.
+"""Softmax, Softmin and LogSoftmax: the kernels, and what people get wrong in them.
 
 p = exp(I) / sum of exp(I) along one axis;  dI = p * (dO - sum of p*dO),  for log p: dI = dO - p * sum of dO
+Softmin is the softmax of -I, and its gradient has the other sign.
 """
 
 from __future__ import annotations
@@ -27,6 +28,19 @@ def softmax_dx(x, dout, k):
     return p * (dout - (p * dout).sum(axis=k.dim, keepdims=True))
 
 
+def softmin_out(x, k):
+    z = -x
+    e = np.exp(z - z.max(axis=k.dim, keepdims=True))
+    return e / e.sum(axis=k.dim, keepdims=True)
+
+
+def softmin_dx(x, dout, k):
+    z = -x
+    e = np.exp(z - z.max(axis=k.dim, keepdims=True))
+    p = e / e.sum(axis=k.dim, keepdims=True)
+    return -p * (dout - (p * dout).sum(axis=k.dim, keepdims=True))
+
+
 def log_softmax_out(x, k):
     z = x - x.max(axis=k.dim, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=k.dim, keepdims=True))
@@ -50,78 +64,88 @@ def _large(facts: Facts) -> bool:
     return facts["style"] in ("large", "offset")
 
 
-_SHIFT = "x - x.max(axis=k.dim, keepdims=True)"
-_TYPED = "x.astype(k.dtype)"
+def _shared(z: str, *unshifted: str) -> tuple[Mistake, ...]:
+    """What can be wrong in every softmax of the array `z`; `unshifted` are arguments of exp that overflow too."""
+    shift = f"{z} - {z}.max(axis=k.dim, keepdims=True)"
+    I = {"x": "I", "z": "(-I)"}[z]
+    large = tuple(((shift, argument),) for argument in (f"{z}.astype(k.dtype)", *unshifted))
+    return (
+        Mistake(
+            "softmax-not-shifted",
+            {"out": large, "dx": large},
+            "a large input",
+            "exp(I) overflows for a large I, and inf/inf is NaN",
+            f"subtract the maximum along the axis first: exp({I} - {I}.max(axis, keepdims=True))",
+            _large,
+            styles=("large", "offset"),
+        ),
+        Mistake(
+            "softmax-over-whole-array",
+            {name: ((("k.dim", "None"),),) for name in ("out", "dx")},
+            "more than one row",
+            "the sum runs over the whole array: rows of a batch have nothing to do with each other",
+            "sum(axis=dim, keepdims=True)",
+        ),
+        Mistake(
+            "softmax-wrong-axis",
+            {
+                name: tuple((("k.dim", axis),) for axis in ("0", "-1", "1", f"(k.dim + 1) % {z}.ndim"))
+                for name in ("out", "dx")
+            },
+            "always, or where dim is another axis",
+            "the sum runs along another axis than dim",
+            "sum(axis=dim, keepdims=True)",
+        ),
+    )
 
-_SHARED = (
-    Mistake(
-        "softmax-not-shifted",
-        {"out": (((_SHIFT, _TYPED),),), "dx": (((_SHIFT, _TYPED),),)},
-        "a large input",
-        "exp(I) overflows for a large I, and inf/inf is NaN",
-        "subtract the maximum along the axis first: exp(I - I.max(axis, keepdims=True))",
-        _large,
-        styles=("large", "offset"),
-    ),
-    Mistake(
-        "softmax-over-whole-array",
-        {name: ((("k.dim", "None"),),) for name in ("out", "dx")},
-        "more than one row",
-        "the sum runs over the whole array: rows of a batch have nothing to do with each other",
-        "sum(axis=dim, keepdims=True)",
-    ),
-    Mistake(
-        "softmax-wrong-axis",
-        {name: tuple((("k.dim", axis),) for axis in ("0", "-1", "1", "(k.dim + 1) % x.ndim")) for name in ("out", "dx")},
-        "always, or where dim is another axis",
-        "the sum runs along another axis than dim",
-        "sum(axis=dim, keepdims=True)",
-    ),
-)  # fmt: skip
 
 _UPSTREAM = "dO is left out; the chain rule multiplies the derivative by the gradient that comes from above"
 
+_OF_P = "p * (dout - (p * dout).sum(axis=k.dim, keepdims=True))"
+_BRACKET = _OF_P.removeprefix("p * ")
+
+
+def _jacobian(sign: str) -> tuple[Mistake, ...]:
+    """What can be wrong in the gradient of p, which has this sign."""
+    fix = f"dI = {sign}p * (dO - (p * dO).sum(axis, keepdims=True))"
+    return (
+        Mistake(
+            "softmax-diagonal-only",
+            {"dx": (((_BRACKET, "(1 - p) * dout"),), ((_BRACKET, "dout"),))},
+            "always",
+            "only the derivative of each p by its own I is there; every p depends on every I of its row",
+            fix,
+        ),
+        Mistake(
+            "upstream-ignored",
+            {"dx": (((_BRACKET, "(1 - p)"),), ((_BRACKET, "(1 - p.sum(axis=k.dim, keepdims=True))"),))},
+            "always",
+            _UPSTREAM,
+            fix,
+        ),
+        Mistake(
+            "derivative-missing",
+            {"dx": (((_OF_P, "dout"),), ((_OF_P, "(p - dout)"),))},
+            "always",
+            "the gradient is that of softmax and cross entropy together: right only where the loss already returns p - target",
+            fix,
+        ),
+        Mistake(
+            "softmax-sum-without-p",
+            {"dx": (
+                (("(p * dout).sum(", "dout.sum("),),
+                ((_OF_P, "(p * dout - (p * dout).sum(axis=k.dim, keepdims=True))"),),
+            )},
+            "always",
+            "a factor p is missing: the sum is that of p*dO, and all of it is multiplied by p",
+            fix,
+        ),
+    )  # fmt: skip
+
+
+_P = "e / e.sum(axis=k.dim, keepdims=True)"
+
 _SOFTMAX = (
-    Mistake(
-        "softmax-diagonal-only",
-        {"dx": (
-            (("(dout - (p * dout).sum(axis=k.dim, keepdims=True))", "(1 - p) * dout"),),
-            (("(dout - (p * dout).sum(axis=k.dim, keepdims=True))", "dout"),),
-        )},
-        "always",
-        "only the derivative of each p by its own I is there; every p depends on every I of its row",
-        "dI = p * (dO - (p * dO).sum(axis, keepdims=True))",
-    ),
-    Mistake(
-        "upstream-ignored",
-        {"dx": (
-            (("(dout - (p * dout).sum(axis=k.dim, keepdims=True))", "(1 - p)"),),
-            (("(dout - (p * dout).sum(axis=k.dim, keepdims=True))", "(1 - p.sum(axis=k.dim, keepdims=True))"),),
-        )},
-        "always",
-        _UPSTREAM,
-        "dI = p * (dO - (p * dO).sum(axis, keepdims=True))",
-    ),
-    Mistake(
-        "derivative-missing",
-        {"dx": (
-            (("return p * (dout - (p * dout).sum(axis=k.dim, keepdims=True))", "return dout"),),
-            (("return p * (dout - (p * dout).sum(axis=k.dim, keepdims=True))", "return p - dout"),),
-        )},
-        "always",
-        "the gradient is that of softmax and cross entropy together: right only where the loss already returns p - target",
-        "dI = p * (dO - (p * dO).sum(axis, keepdims=True))",
-    ),
-    Mistake(
-        "softmax-sum-without-p",
-        {"dx": (
-            (("(p * dout).sum(", "dout.sum("),),
-            (("p * (dout - (p * dout).sum(axis=k.dim, keepdims=True))", "p * dout - (p * dout).sum(axis=k.dim, keepdims=True)"),),
-        )},
-        "always",
-        "a factor p is missing: the sum is that of p*dO, and all of it is multiplied by p",
-        "dI = p * (dO - (p * dO).sum(axis, keepdims=True))",
-    ),
     Mistake(
         "wrong-function",
         {"out": (
@@ -134,6 +158,34 @@ _SOFTMAX = (
         "always",
         "another function than softmax is computed",
         "exp(I - max) / sum of exp(I - max)",
+    ),
+)  # fmt: skip
+
+_BY_MAXIMUM = "(x.max(axis=k.dim, keepdims=True) - x).astype(k.dtype)"  # the maximum of I, in the place of that of -I
+
+_SOFTMIN = (
+    Mistake(
+        "minus-missing",
+        {
+            "out": ((("z = -x", "z = x"),),),
+            "dx": ((("z = -x", "z = x"),), (("-p *", "p *"),), (("z = -x", "z = x"), ("-p *", "p *"))),
+        },
+        "always",
+        "a minus is missing: Softmin is the softmax of -I, and the derivative of -I gives its gradient the other sign",
+        "p = softmax(-I), dI = -p * (dO - (p * dO).sum(axis, keepdims=True))",
+    ),
+    Mistake(
+        "wrong-function",
+        {"out": (
+            (("z = -x", "z = x"), (f"return {_P}", f"return 1 - {_P}")),
+            (("z = -x", "z = x"), (f"return {_P}", f"return -{_P}")),
+            ((f"return {_P}", f"return np.log({_P})"),),
+            ((f"return {_P}", "return e"),),
+            ((f"return {_P}", "return 1 / (1 + np.exp(x))"),),
+        )},
+        "always",
+        "another function than softmin is computed",
+        "exp(-I) / sum of exp(-I)",
     ),
 )  # fmt: skip
 
@@ -211,6 +263,17 @@ _LOG_SOFTMAX = (
 )  # fmt: skip
 
 FAMILIES = (
-    Family({"out": softmax_out, "dx": softmax_dx}, _SHARED + _SOFTMAX, prepare, ("Softmax", "Softmax2d")),
-    Family({"out": log_softmax_out, "dx": log_softmax_dx}, _SHARED + _LOG_SOFTMAX, prepare, ("LogSoftmax",)),
+    Family(
+        {"out": softmax_out, "dx": softmax_dx},
+        _shared("x") + _jacobian("") + _SOFTMAX,
+        prepare,
+        ("Softmax", "Softmax2d"),
+    ),
+    Family(
+        {"out": softmin_out, "dx": softmin_dx},
+        _shared("z", _BY_MAXIMUM) + _jacobian("-") + _SOFTMIN,
+        prepare,
+        ("Softmin",),
+    ),
+    Family({"out": log_softmax_out, "dx": log_softmax_dx}, _shared("x") + _LOG_SOFTMAX, prepare, ("LogSoftmax",)),
 )

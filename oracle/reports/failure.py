@@ -13,7 +13,7 @@ def story(result: CaseResult, replay: str) -> str:
         if tensor.failed or tensor.status in ("missing", "unjudged"):
             lines.append(f"{name}: {tensor.reason or tensor.status}")
             lines += ["  " + line for line in _element(result, name, tensor)]
-    lines += [f"note: {note}" for note in result.notes]
+    lines += [f"note: {note}" for note in (*result.notes, *result.converted)]
     lines.append(f"replay: {replay}")
     return "\n".join(lines)
 

@@ -103,7 +103,9 @@ def spec_report(judgement: Judgement, findings: Findings) -> Json:
     ]
     ids = dict.fromkeys(note for result in judgement.results for note in result.notes)
     report["notes"] = [{"id": note, "text": NOTES[note]} for note in ids]
-    report["notes"] += [{"id": id, "text": text} for id, text in getattr(judgement.subject, "notes", ())]
+    converted = dict.fromkeys(text for result in judgement.results for text in result.converted)
+    report["notes"] += [{"id": "converted", "text": text} for text in converted]
+    report["notes"] += [{"id": id, "text": text} for id, text in judgement.subject.notes]
     report["notes"] += [
         {"id": mistake.id, "text": f"{name} differs from torch by a convention: {mistake.hint}"}
         for name, mistake in findings.excused.items()

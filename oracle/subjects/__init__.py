@@ -5,9 +5,11 @@ A subject never sees a case id, an expected value or a bound; it gets settings a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -111,28 +113,36 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
-class Subject(Protocol):
+class Subject(ABC):
     """Anything that can be judged as one layer.
 
-    Those of a course have some more: `fixed`, settings that are written in the code, so that cases are made with them;
-    `notes`, (id, text) of what the course prescribes and torch does otherwise; `lacks(call, tensor)`, whether its
-    course has no such tensor.
+    spec         the layer it claims to be: "Conv2d"
+    implements   what it is, for the reader: "conv_forward_naive, conv_backward_naive"
+    conventions  ids of differences from torch that its course leaves open: never wrong
+    fixed        setting -> the value that is written in its code: cases are made with it
+    notes        (id, text) of what its course prescribes and torch does otherwise
     """
 
-    spec: str  # the layer it claims to be: "Conv2d"
-    implements: str  # what it is, for the reader: "conv_forward_naive, conv_backward_naive"
-    conventions: tuple[str, ...]  # ids of differences from torch that its course prescribes: never wrong
+    spec: str
+    implements: str
+    conventions: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = MappingProxyType({})
+    notes: Sequence[tuple[str, str]] = ()
 
+    @abstractmethod
     def takes(
         self, settings: Mapping[str, Any], training: bool, shapes: Mapping[str, tuple[int, ...]] | None = None
     ) -> bool:
         """Whether it offers these settings at all (a convention without dilation cannot be judged on it). `shapes` are
         the inputs': some courses promise their students sizes that the stride divides."""
-        ...
 
+    @abstractmethod
     def run(self, call: Call) -> Answer:
         """Forward and backward on a fresh object. Never raises for a fault of the code under test."""
-        ...
+
+    def lacks(self, call: Call, tensor: str) -> bool:
+        """Whether its course has no such tensor: then nothing is missing."""
+        return False
 
 
 def changed(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.subjects import Answer, Call, Failure
+from oracle.subjects import Answer, Call, Failure, Subject
 from oracle.subjects.binding import Binding
 from oracle.subjects.differences import DIFFERENCES
 from oracle.subjects.neighbours import neighbours
@@ -211,19 +211,15 @@ class Session:
         self._worker = None
 
 
-class FileSubject:
+class FileSubject(Subject):
     """One layer of a file, run in a worker of its own."""
 
     def __init__(self, binding: Binding, session: Session):
         self.spec, self.implements = binding.spec, binding.implements
         self.conventions, self.fixed = binding.conventions, binding.fixed
+        old = ("old-numpy",) if uses_old_numpy(session.file.tree) else ()
+        self.notes = [(id, DIFFERENCES[id].text) for id in (*binding.differences, *old)]
         self.binding, self._session = binding, session
-
-    @property
-    def notes(self) -> list[tuple[str, str]]:
-        """(id, text) of what its course prescribes and torch does otherwise."""
-        old = ("old-numpy",) if uses_old_numpy(self._session.file.tree) else ()
-        return [(id, DIFFERENCES[id].text) for id in (*self.binding.differences, *old)]
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
         return self.binding.takes(settings, shapes, training)

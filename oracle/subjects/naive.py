@@ -10,6 +10,7 @@ import numpy as np
 from oracle.subjects import (
     Answer,
     Call,
+    Subject,
     naive_activation,
     naive_loss,
     naive_normalization,
@@ -125,10 +126,8 @@ def _borders(padding: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -
     return [(p, p) for p in _per_axis(padding, len(kernel))]
 
 
-class Naive:
+class Naive(Subject):
     """The loops of one layer."""
-
-    conventions: tuple[str, ...] = ()
 
     def __init__(self, spec: str):
         self.spec = spec

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.subjects import Call
+from oracle.subjects import Call, naive_transformer
 from scratchnet.naive import attention, dropout, embedding, linear, recurrent
 
 Gradients = dict[str, Any]
@@ -125,7 +125,7 @@ def _attention(call: Call) -> Started:
     """Three projections, the heads one by one, and the projection of their outputs side by side."""
     inputs, w, settings, buffers = call.inputs, call.parameters, call.settings, call.buffers
     batched, heads, E = inputs["query"].ndim == 3, settings["num_heads"], settings["embed_dim"]
-    swapped, d = settings["batch_first"] and batched, E // heads
+    swapped = settings["batch_first"] and batched
     names = ("query", "key", "value")
 
     def rows(array: np.ndarray) -> np.ndarray:
@@ -155,13 +155,9 @@ def _attention(call: Call) -> Started:
         M[..., :S] += _added(inputs["key_padding_mask"], dtype).reshape(N, 1, 1, S)
     if "mask" in buffers and call.training:
         D = dropout.dropout(D, buffers["mask"].reshape(D.shape), settings["dropout"])
-    Q, K, V = (array.reshape(N, -1, heads, d) for array in projected)
-    P, O = np.zeros_like(M), np.zeros((N, L, heads, d), dtype)
-    for n, h in np.ndindex(N, heads):
-        P[n, h] = attention.attention_weights(Q[n, :, h], K[n, :, h], M[n, h], not settings["need_weights"])
-        O[n, :, h] = attention.attention(P[n, h], V[n, :, h], D[n, h])
-    context = O.reshape(N, L, E)
-    out = {"out": back(linear.linear(context, w["out_proj.weight"], w.get("out_proj.bias")))}
+    Q, K, V = projected
+    O, P = attention.heads(Q, K, V, M, D, not settings["need_weights"])
+    out = {"out": back(linear.linear(O, w["out_proj.weight"], w.get("out_proj.bias")))}
     averaged = settings["average_attn_weights"]
     if settings["need_weights"]:
         weights = (P * D).sum(axis=1) / heads if averaged else P * D
@@ -172,23 +168,16 @@ def _attention(call: Call) -> Started:
     def gradients() -> Gradients:
         found: Gradients = {}
         dO, found["dout_proj.weight"], found["dout_proj.bias"] = linear.linear_gradients(
-            rows(call.upstream["dout"]), context, w["out_proj.weight"]
+            rows(call.upstream["dout"]), O, w["out_proj.weight"]
         )
-        dO = dO.reshape(O.shape)
         dW = np.zeros_like(P)
         if settings["need_weights"]:
             given = call.upstream["dweights"] if batched else call.upstream["dweights"][None]
             dW += given[:, None] / heads if averaged else given
-        dheads, dM = (np.zeros_like(Q), np.zeros_like(K), np.zeros_like(V)), np.zeros_like(P)
-        for n, h in np.ndindex(N, heads):
-            letters = (P[n, h], Q[n, :, h], K[n, :, h], V[n, :, h], D[n, h])
-            of_head = attention.attention_gradients(dO[n, :, h], dW[n, h], *letters)
-            for total, part in zip(dheads, of_head):
-                total[n, :, h] = part
-            dM[n, h] = of_head[3]
+        *dheads, dM = attention.heads_gradients(dO, dW, P, Q, K, V, D)
         dw, db = [], []
         for k, name in enumerate(names):
-            dhead = dheads[k].reshape(N, -1, E)
+            dhead = dheads[k]
             if learned[k] is not None:
                 found["dbias_" + "qkv"[k]] = dhead[:, S].sum(axis=0).reshape(1, 1, E)
             dx, of_weight, of_bias = linear.linear_gradients(dhead[:, : X[k].shape[1]], X[k], W[k])
@@ -214,8 +203,9 @@ def _added(mask: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
+    **naive_transformer.LOOPS,
     "Embedding": ("embedding, embedding_gradient", _embedding),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), ("recurrence, recurrence_gradients", _recurrent)),
     **dict.fromkeys(("RNNCell", "GRUCell", "LSTMCell"), ("recurrence, recurrence_gradients", _cell)),
-    "MultiheadAttention": ("attention_weights, attention, attention_gradients", _attention),
+    "MultiheadAttention": ("heads, heads_gradients", _attention),
 }

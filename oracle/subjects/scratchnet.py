@@ -11,14 +11,12 @@ import numpy as np
 import scratchnet.nn
 import scratchnet.optim
 from oracle.layers import find_spec
-from oracle.subjects import Answer, Call, flat, nested
+from oracle.subjects import Answer, Call, Subject, flat, nested
 from oracle.subjects.attempt import attempt
 
 
-class Scratchnet:
+class Scratchnet(Subject):
     """One class of scratchnet.nn, or of scratchnet.optim."""
-
-    conventions: tuple[str, ...] = ()
 
     def __init__(self, spec: str, layer: Callable[..., Any] | None = None):
         self.spec = spec

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracle.subjects import Answer, Call
+from oracle.subjects import Answer, Call, Subject
 from oracle.subjects.binding import Binding
 from oracle.subjects.differences import DIFFERENCES
 from oracle.subjects.plan import execute
@@ -46,7 +46,7 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return classes, {"functions": {}, "classes": listed}
 
 
-class TorchFileSubject:
+class TorchFileSubject(Subject):
     """One row of a course, as a file of torch code has it."""
 
     def __init__(self, binding: Binding, namespace: Mapping[str, Any]):

@@ -14,19 +14,17 @@ import torch
 from oracle.bounds import Selection
 from oracle.layers import SPECS
 from oracle.layers.spec import LayerSpec, Tensors
-from oracle.subjects import Answer, Call
+from oracle.subjects import Answer, Call, Subject
 from oracle.subjects.attempt import attempt
 from oracle.subjects.scratchnet import by_name
 
 
-class TorchModule:
+class TorchModule(Subject):
     """`factory` builds the module from torch's constructor arguments.
 
     args    torch's argument name -> the factory's, where they differ; None: the factory does not take it
     params  torch's parameter or buffer name -> the module's, where they differ ({"weight": "kernel"})
     """
-
-    conventions: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from scratchnet.files import whole
 
 Arrays = dict[str, np.ndarray]
 
@@ -22,8 +24,8 @@ def cached(name: str, make: Callable[[], Arrays], fits: Callable[[Arrays], bool]
     """The arrays of `<cache folder>/<name>.npz`; made by `make()` and written there where the file is not usable.
 
     Not usable: not there, cut short, damaged (a .npz carries checksums), or its arrays do not satisfy `fits`.
-    Written to a temporary file first and then renamed, so that another process never reads half a file. A folder
-    that cannot be written costs only time: the arrays are made again at the next call.
+    Another process never reads half a file. A folder that cannot be written costs only time: the arrays are made again
+    at the next call.
     """
     try:
         path = cache_folder() / f"{name}.npz"
@@ -45,13 +47,7 @@ def _read(path: Path) -> Arrays | None:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    temporary = None
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = Path(file.name)
+        with whole(path) as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
-        os.replace(temporary, path)
-    except OSError:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)

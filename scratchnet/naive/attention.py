@@ -1,6 +1,8 @@
 """Attention as loops. Q queries (L,d), K keys (S,d), V values (S,e) of one head, O output (L,e), d... gradients.
 
 M (L,S) is added to the scores, -inf hides a key; D (L,S) is what dropout multiplies the weights by, 1 without.
+
+Several heads lie side by side: Q (N,L,E), K and V (N,S,E) hold those of all of them, M and D are (N,H,L,S).
 """
 
 from __future__ import annotations
@@ -60,3 +62,34 @@ def attention_gradients(
                 dQ[l, i] += dM[l, s] * K[s, i] / root
                 dK[s, i] += dM[l, s] * Q[l, i] / root
     return dQ, dK, dV, dM
+
+
+def heads(
+    Q: np.ndarray, K: np.ndarray, V: np.ndarray, M: np.ndarray, D: np.ndarray, safe: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """O[n,l,h*d+e] = O of head h at e, whose queries are Q[n,l,h*d+i] for i below d = E / H; K and V alike. -> O, P"""
+    O, P = np.zeros_like(Q), np.zeros_like(M)
+    for n, h in np.ndindex(M.shape[:2]):
+        own = _features(Q, M, h)
+        P[n, h] = attention_weights(Q[n, :, own], K[n, :, own], M[n, h], safe)
+        O[n, :, own] = attention(P[n, h], V[n, :, own], D[n, h])
+    return O, P
+
+
+def heads_gradients(
+    dO: np.ndarray, dW: np.ndarray, P: np.ndarray, Q: np.ndarray, K: np.ndarray, V: np.ndarray, D: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """-> dQ, dK, dV, dM, each head's own"""
+    dQ, dK, dV, dM = np.zeros_like(Q), np.zeros_like(K), np.zeros_like(V), np.zeros_like(P)
+    for n, h in np.ndindex(P.shape[:2]):
+        own = _features(Q, P, h)
+        letters = (P[n, h], Q[n, :, own], K[n, :, own], V[n, :, own], D[n, h])
+        of_head = attention_gradients(dO[n, :, own], dW[n, h], *letters)
+        dQ[n, :, own], dK[n, :, own], dV[n, :, own], dM[n, h] = of_head
+    return dQ, dK, dV, dM
+
+
+def _features(Q: np.ndarray, M: np.ndarray, h: int) -> slice:
+    """Those of head h."""
+    d = Q.shape[2] // M.shape[1]
+    return slice(h * d, (h + 1) * d)

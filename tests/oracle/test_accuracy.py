@@ -13,15 +13,14 @@ from oracle.exact import exact
 from oracle.judge import judge
 from oracle.layers import SPECS
 from oracle.selection import default_cases
-from oracle.subjects import Answer
+from oracle.subjects import Answer, Subject
 from oracle.subjects.scratchnet import Scratchnet
 from scratchnet.naive import softmax as naive_softmax
 
 
-class Changed:
+class Changed(Subject):
     """scratchnet's layer with one thing changed: `change(call, tensors)` gets the right answer and returns another."""
 
-    conventions = ()
 
     def __init__(self, spec, change, before=lambda call: call):
         self.spec, self.implements = spec, change.__name__

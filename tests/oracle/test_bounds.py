@@ -11,7 +11,7 @@ from oracle.judge import judge_case
 from oracle.layers import SPECS
 from oracle.reference import reference, run_twin
 from oracle.selection import default_cases, grid
-from oracle.subjects import Call
+from oracle.subjects import Call, Subject
 from oracle.subjects.attempt import attempt
 from oracle.subjects.naive import LOOPS, Naive
 from oracle.subjects.scratchnet import Scratchnet
@@ -53,7 +53,7 @@ def test_the_bound_is_0_where_integers_are_exact_and_nowhere_else_negative(spec)
             assert not case.exact or not bound.any(), (case.id, name)
 
 
-class InFloat32:
+class InFloat32(Subject):
     """torch's computation on everything rounded to float32."""
 
     implements, conventions = "in float32", ()

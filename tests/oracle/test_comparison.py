@@ -10,6 +10,7 @@ from oracle.judge import judge_case
 from oracle.layers import SPECS
 from oracle.reference import reference
 from oracle.selection import default_cases
+from oracle.subjects import Subject
 from oracle.subjects.attempt import attempt
 
 NAN, INF = np.nan, np.inf
@@ -84,7 +85,7 @@ def test_the_least_accuracy_is_the_worst():
     assert worst_accuracy([]) is None
 
 
-class Perturbed:
+class Perturbed(Subject):
     """torch's own answer with one element of one tensor moved by `factor` bounds."""
 
     implements, conventions = "perturbed", ()

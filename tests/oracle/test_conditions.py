@@ -11,10 +11,11 @@ from oracle.judge import judge
 from oracle.layers import SPECS
 from oracle.reference import run_twin
 from oracle.selection import all_cases, default_cases
+from oracle.subjects import Subject
 from oracle.subjects.attempt import attempt
 
 
-class FailsWhere:
+class FailsWhere(Subject):
     """Right, but where `holds(facts)`: there every gradient of the input is doubled and one is added."""
 
     implements, conventions = "fails_where", ()

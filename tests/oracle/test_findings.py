@@ -7,14 +7,13 @@ from oracle.checking import investigated
 from oracle.judge import judge
 from oracle.layers import SPECS
 from oracle.selection import default_cases
-from oracle.subjects import Answer
+from oracle.subjects import Answer, Subject
 from oracle.subjects.scratchnet import Scratchnet
 
 
-class Spoilt:
+class Spoilt(Subject):
     """scratchnet's layer, whose answer is changed by `spoil(call, tensors, whether it is the second run)`."""
 
-    conventions = ()
 
     def __init__(self, spec, spoil):
         self.spec, self.implements, self._inner, self._spoil = spec, spoil.__name__, Scratchnet(spec), spoil

@@ -9,12 +9,12 @@ from oracle.judge import judge, judge_case
 from oracle.layers import SPECS
 from oracle.reference import run_twin
 from oracle.selection import default_cases
-from oracle.subjects import Failure
+from oracle.subjects import Failure, Subject
 from oracle.subjects.attempt import attempt
 from oracle.subjects.target import Target
 
 
-class Doctored:
+class Doctored(Subject):
     """torch's own answer, changed by `change(given, tensors)` after the forward and after the backward."""
 
     implements, conventions = "doctored", ()

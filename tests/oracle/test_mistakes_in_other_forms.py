@@ -13,15 +13,14 @@ from oracle.layers import SPECS
 from oracle.mistakes import by_layer
 from oracle.reference import run_twin
 from oracle.selection import default_cases
+from oracle.subjects import Subject
 from oracle.subjects.attempt import attempt
 from oracle.subjects.naive import LOOPS, Naive
 from oracle.subjects.scratchnet import Scratchnet
 
 
-class Wrong:
+class Wrong(Subject):
     """A layer that is right but for one tensor, which `compute(call)` gives. It takes what the code was written for."""
-
-    conventions: tuple[str, ...] = ()
 
     def __init__(self, spec, tensor, compute, takes):
         self.spec, self.tensor, self.implements = spec, tensor, compute.__name__

@@ -15,18 +15,21 @@ from oracle.layers.optim import SPECS
 from oracle.reference import reference
 from oracle.running_error import Running
 from oracle.selection import default_cases
-from oracle.subjects import Answer
+from oracle.subjects import Answer, Subject
 from oracle.subjects.attempt import attempt
 from oracle.subjects.scratchnet import Scratchnet
 
 CASES = [case for spec in SPECS for case in default_cases(spec, count=60)[0][::3]]
 
 
-class Torch:
+class Torch(Subject):
     """torch.optim in the case's own dtype: in float32 it rounds otherwise than scratchnet."""
 
     def __init__(self, spec):
         self.spec = self.implements = spec
+
+    def takes(self, settings, training, shapes=None):
+        return True
 
     def run(self, call):
         return attempt(call, self.steps, None)

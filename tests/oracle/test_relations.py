@@ -8,7 +8,7 @@ from oracle.cases import parse
 from oracle.mistakes.mutant import Mutant
 from oracle.relations import RELATIONS, broken
 from oracle.strength import variants
-from oracle.subjects import Answer
+from oracle.subjects import Answer, Subject
 from oracle.subjects.scratchnet import Scratchnet
 
 CONV = "Conv2d(in_channels=2,out_channels=3,kernel_size=3,padding=1)[x=3x2x5x4]@float64,integer#0"
@@ -45,7 +45,7 @@ def test_mistakes_that_a_relation_sees(mistake, tensor, relation):
     assert relation in broken(Mutant("Conv2d", tensor, edits(mistake, tensor)), parse(CONV).call(), linear=True)
 
 
-class Spoilt:
+class Spoilt(Subject):
     """scratchnet's convolution, whose answer is changed by `spoil(call, tensors, count of calls)`."""
 
     spec, implements, conventions = "Conv2d", "spoilt", ()

@@ -12,14 +12,13 @@ from oracle.layers import SPECS
 from oracle.mistakes.mutant import Mutant
 from oracle.selection import grid
 from oracle.strength import variants
-from oracle.subjects import Answer, Failure
+from oracle.subjects import Answer, Failure, Subject
 from oracle.subjects.scratchnet import Scratchnet
 
 
-class Changed:
+class Changed(Subject):
     """scratchnet's layer with `change(call, tensors)` made to its answer."""
 
-    conventions = ()
 
     def __init__(self, spec, change):
         self.spec, self.implements, self._inner, self._change = spec, change.__name__, Scratchnet(spec), change
