@@ -110,10 +110,11 @@ def _draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Dr
 
 
 def _grid() -> Iterator[Setting]:
-    """T frames, N sequences, C classes, S labels at most; where T < 2 S some sequences have no alignment."""
-    sizes = [(2, 1, 2, 1), (3, 1, 3, 1), (4, 2, 3, 2), (5, 2, 4, 2), (6, 3, 3, 2), (5, 1, 2, 2), (6, 2, 5, 3),
-             (8, 2, 3, 3), (7, 4, 4, 3), (9, 2, 6, 4), (12, 3, 5, 5), (4, 3, 3, 1), (1, 2, 3, 1), (3, 2, 3, 3),
-             (4, 4, 3, 4), (20, 2, 10, 8)]  # fmt: skip
+    """T frames, N sequences, C classes, S labels at most; where T < 2 S some sequences have no alignment. In the first
+    dozen these have a reduction of none, under which an infinite loss leaves the others as they are."""
+    sizes = [(4, 2, 3, 2), (5, 2, 4, 2), (3, 2, 3, 3), (6, 3, 3, 2), (6, 2, 5, 3), (4, 4, 3, 4), (9, 2, 6, 4),
+             (8, 2, 3, 3), (4, 3, 3, 3), (7, 4, 4, 3), (12, 3, 5, 5), (3, 3, 4, 3), (2, 1, 2, 1), (4, 3, 3, 1),
+             (1, 2, 3, 1), (20, 2, 10, 8), (5, 1, 2, 2)]  # fmt: skip
     settings: list[Args] = [{}, {"zero_infinity": True}, {"blank": -1}]
     turns = zip([*sizes] * 4, cycle(REDUCTIONS), cycle((*settings, {"blank": -1, "zero_infinity": True})))
     for place, ((T, N, C, S), reduction, args) in enumerate(turns):

@@ -100,7 +100,7 @@ _HINGE = (
     *element_means(_DX),
     *hinge(_DX),
     *kinks(_DX),
-    *margins(_DX, "1.0", "0.0"),
+    *margins(_DX, "1.0"),
     *squared(_DX),
     Mistake(
         "labels-exchanged",
@@ -155,7 +155,7 @@ _RANKING = (
     *element_means(_PAIR),
     *hinge(_PAIR),
     *kinks(_PAIR),
-    *margins(_PAIR, "1.0", "0.0"),
+    *margins(_PAIR, "1.0"),
     *squared(_PAIR),
     Mistake(
         "label-sign",
@@ -206,7 +206,7 @@ _COSINE = (
     *reductions(_PAIR, ROWS),
     *row_means(_PAIR),
     *hinge(_PAIR),
-    *margins(_PAIR, "0.0", "0.5"),
+    *margins(_PAIR, "0.5"),
     *norm_path(_PAIR, "n", "n**2", "(n * n2)", "dcos/dO1 = O2 / (|O1| |O2|) - cos * O1 / |O1|^2"),
     Mistake(
         "norms-missing",

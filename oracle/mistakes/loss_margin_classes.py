@@ -96,7 +96,7 @@ _MARGIN = (
     *directions("L = sum over c other than t of max(0, m - O[t] + O[c])", "dO[c] = 1 for each c that is too near, dO[t] = minus their number", _DX),
     *reductions(_DX, ROWS),
     *hinge(_DX, "(z > 0)"),
-    *margins(_DX, "1.0", "0.0"),
+    *margins(_DX, "1.0"),
     *class_sums(_DX, convention=True),
     Mistake(
         "normalised-by-other-classes",
@@ -160,7 +160,7 @@ _MARGIN = (
         "p-ignored",
         in_all(("out", *_DX), ("k.p", "1"), ("k.p", "2")),
         "p is not the one that is built in",
-        "p has no effect: the margins are never squared, or always",
+        "the margins are squared, or not, whatever p says",
         "max(0, m - O[t] + O[c])^p",
     ),
     Mistake(

@@ -78,10 +78,18 @@ def margins(gradients: tuple[str, ...], *built_in: str) -> tuple[Mistake, ...]:
     tensors = ("out", *gradients)
     return (
         Mistake(
+            "margin-missing",
+            in_all(tensors, ("k.margin", "0.0")),
+            "margin is not 0",
+            "the margin is left out: what is right must be ahead by that much, not just ahead",
+            "max(0, margin - (what is right - what is wrong))",
+            lambda facts: facts["margin"] != 0,
+        ),
+        Mistake(
             "margin-ignored",
             in_all(tensors, *(("k.margin", margin) for margin in built_in)),
             "margin is not the one that is built in",
-            "the margin argument has no effect: one margin is always taken, or none at all",
+            "the margin argument has no effect: one margin is always taken",
             "margin as it is given",
         ),
         Mistake(
@@ -90,6 +98,7 @@ def margins(gradients: tuple[str, ...], *built_in: str) -> tuple[Mistake, ...]:
             "margin is not 0",
             "the margin has the wrong sign: it makes the loss smaller where it should ask for more",
             "max(0, margin - (what is right - what is wrong))",
+            lambda facts: facts["margin"] != 0,
         ),
     )  # fmt: skip
 
@@ -137,5 +146,12 @@ def class_sums(gradients: tuple[str, ...], convention: bool = False) -> tuple[Mi
             "the classes of an image are added up; torch takes their mean",
             "divide by the number of classes, C, and by N",
             convention=convention,
+        ),
+        Mistake(
+            "normalised-by-size",
+            in_all(("out", *gradients), (" / x.shape[-1]", " / x.shape[-1] ** 2")),
+            "more than one class",
+            "the mean is taken over all N*C numbers: the division by C is made once too often",
+            "the loss of an image first, then the mean over the N images",
         ),
     )  # fmt: skip

@@ -128,7 +128,7 @@ MISTAKES = (
     *reductions(_GRADIENTS, ROWS),
     *row_means(_GRADIENTS),
     *hinge(_GRADIENTS),
-    *margins(_GRADIENTS, "1.0", "0.0"),
+    *margins(_GRADIENTS, "1.0"),
     *squared(_GRADIENTS),
     Mistake(
         "positive-and-negative-exchanged",

@@ -1,7 +1,7 @@
 """What grader and worker say to each other: frames of a fixed header, a description of each array, JSON, raw bytes.
 
     header    24 bytes        magic, number of arrays, request id, bytes of text, bytes of data
-    arrays    88 bytes each   name, dtype code, number of axes, bytes, shape
+    arrays    128 bytes each  name, dtype code, number of axes, bytes, shape
     text      JSON
     data      the arrays' bytes in C order, one after the other
 
@@ -23,7 +23,8 @@ import numpy as np
 
 MAGIC = b"snor"
 _HEADER = struct.Struct("<4sIQII")
-_ARRAY = struct.Struct("<24sIIQ6Q")
+_NAME = 64  # bytes: "ddecoder.layers.0.multihead_attn.in_proj_weight" has 47
+_ARRAY = struct.Struct(f"<{_NAME}sIIQ6Q")
 _AXES = 6
 _SMALL = 1 << 16
 _DTYPES = tuple(
@@ -62,7 +63,9 @@ def pack(frame: Frame, caps: Caps) -> list[bytes | memoryview]:
     data: list[bytes | memoryview] = []
     for name, array in frame.arrays.items():
         array = np.asarray(array, array.dtype.newbyteorder("="), order="C")
-        if array.dtype not in _DTYPES or array.ndim > _AXES or len(name.encode()) > 24:
+        if len(name.encode()) > _NAME:
+            raise ProtocolError(f"the name {name!r} is longer than {_NAME} bytes")
+        if array.dtype not in _DTYPES or array.ndim > _AXES:
             raise ProtocolError(f"{name} has shape {array.shape} and dtype {array.dtype}, which cannot be sent")
         if array.nbytes > caps.data:
             raise ProtocolError(f"{name} has shape {array.shape}: more than {caps.data >> 20} MB are not accepted")
