@@ -17,7 +17,7 @@ from oracle.bounds import Formula, SumsOfProducts
 from oracle.comparison import TensorResult, compare
 from oracle.exact import exact
 from oracle.formats import FORMATS, Format
-from oracle.half import within_derived
+from oracle.half import derived
 from oracle.judge import CaseResult, Judgement
 from oracle.reduce import size
 from oracle.reference import in_float64, run_twin
@@ -88,7 +88,7 @@ def _less_accurate(judgement: Judgement, tensor: str) -> Judgement:
         if result.call is None or result.expected is None or not result.call.half or values is None:
             return judgement
         call = in_float64(result.call)
-        bound = within_derived(result.case, call, result.expected.tensors, run_twin, tensor)
+        bound = derived(result.case, call, result.expected.tensors, run_twin, tensor)
         if result.case.exact or bound is None or compare(*values, bound).failed:
             return judgement
         outcome = replace(result.tensors[tensor], accuracy="lower-precision", wrong=None)
@@ -118,7 +118,7 @@ def _inside(result: CaseResult, tensor: str, precision: Format) -> TensorResult 
     Whole numbers below 1/u are exact in the lower precision too: who is off there does something else.
     """
     values = _values(result, tensor)
-    if values is None or result.call is None or precision.u <= 2.0**-result.case.bits:
+    if values is None or result.call is None or result.call.half or precision.u <= 2.0**-result.case.bits:
         return None
     case, call = result.case, in_float64(result.call)
     assert result.expected is not None

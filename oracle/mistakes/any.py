@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from oracle.reference import run_twin
-from oracle.seen import Seen, matches, wrong_elements
+from oracle.seen import Seen, forgiven, matches, wrong_elements
 from oracle.subjects import Call
 
 FEWEST = 3  # wrong elements in all cases together, below which any of the explanations may hold by chance
@@ -120,7 +120,7 @@ def _scaled(seen: Sequence[Seen]) -> Finding | None:
             fix = f"it is divided by {inverse} once too often" if inverse else f"it is multiplied by {name} somewhere"
             return Finding("scaled-by-constant", f"the right answer times {name}", fix)
     k = _ratio(seen)
-    if k is not None and all(_is(each, k * each.expected) for each in seen):
+    if k is not None and all(abs(k - 1) > forgiven(each) and _is(each, k * each.expected) for each in seen):
         return Finding("scaled-by-constant", f"the right answer times {k:.6g}", f"find the factor {k:.6g}")
     return None
 
