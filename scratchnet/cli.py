@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,7 +46,7 @@ def train(
     momentum: Annotated[float, typer.Option(min=0, help="Of sgd.")] = 0.9,
     weight_decay: Annotated[float, typer.Option(min=0, help="Of weights, not of biases and normalisations.")] = 0.0,
     schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, cosine or plateau.")] = "constant",
-    clip_norm: Annotated[float | None, typer.Option(help="Largest norm of all gradients together.")] = None,
+    clip_norm: Annotated[float | None, typer.Option(min=0, help="Largest norm of all gradients together.")] = None,
     crop: Annotated[int, typer.Option(min=0, help="Augmentation: shift by up to so many pixels.")] = 0,
     flip: Annotated[bool, typer.Option(help="Augmentation: mirror every other image.")] = False,
     patience: Annotated[int | None, typer.Option(min=1, help="Stop early, after so many epochs without a new best on "
@@ -53,10 +54,15 @@ def train(
     test_size: Annotated[int | None, typer.Option(min=1, help="Samples held out for the test (a fifth).")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights, bit for bit.")] = 0,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    checkpoint: Annotated[Path | None, typer.Option(help="File (.npz) to go on from, written each epoch.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(dir_okay=False, help="File (.npz) to go on from, written each "
+                                                    "epoch and at Ctrl-C.")] = None,
+    checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Write the checkpoint after so many updates "
+                                                         "too.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint, if it is there.")] = False,
-    save_to: Annotated[Path | None, typer.Option("--save", help="Write the weights to this file (.npz).")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw loss and accuracy into this file (.png, .svg).")] = None,
+    save_to: Annotated[Path | None, typer.Option("--save", dir_okay=False, help="Write the weights to this file "
+                                                 "(.npz).")] = None,
+    figure: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw loss and accuracy into this file (.png, "
+                                                ".svg).")] = None,
 ) -> None:
     """Train a network, and show how well it does on samples that it has not seen."""
     _expect("--model", model, MODELS)
@@ -64,19 +70,25 @@ def train(
     _expect("--optimizer", optimizer, OPTIMIZERS)
     _expect("--schedule", schedule, SCHEDULES)
     _expect("--dtype", dtype, ("float32", "float64"))
-    if resume and checkpoint is None:
-        raise typer.BadParameter("it needs --checkpoint FILE, the file to go on from", param_hint="--resume")
+    for option, given in (("--resume", resume), ("--checkpoint-every", checkpoint_every)):
+        if given and checkpoint is None:
+            raise typer.BadParameter("it needs --checkpoint FILE, the file to go on from", param_hint=option)
+    for option, path in (("--checkpoint", checkpoint), ("--save", save_to), ("--figure", figure)):
+        if path is not None and not path.parent.is_dir():  # now, and not when training is done
+            raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
 
     split, weights, order, crops, flips = np.random.default_rng(seed).spawn(5)
-    try:
+    with _one_line():
+        if figure is not None:
+            _expect("--figure", figure.suffix.removeprefix("."), _figure_formats())
         x, y = DATA[dataset](dtype)
-    except ModuleNotFoundError as error:
-        typer.echo(f"scratchnet: {error}", err=True)
-        raise typer.Exit(1) from None
-    train_set, test_set = data.stratified_split(x, y, test_size or len(x) // 5, rng=split)
-    watch = {"test": test_set}
-    if patience is not None or schedule == "plateau":  # what decides must not be the test
-        train_set, watch["valid"] = data.stratified_split(*train_set, len(train_set[0]) // 10, rng=split)
+        train_set, test_set = data.stratified_split(x, y, test_size or len(x) // 5, rng=split)
+        watch = {"test": test_set}
+        if patience is not None or schedule == "plateau":  # what decides must not be the test
+            train_set, watch["valid"] = data.stratified_split(*train_set, len(train_set[0]) // 10, rng=split)
+    if crop >= x.shape[2]:
+        raise typer.BadParameter(f"{crop} given, less than the {x.shape[2]} pixels of an image expected",
+                                 param_hint="--crop")  # fmt: skip
 
     transforms: list[Any] = [data.RandomCrop(x.shape[2:], crop, rng=crops)] if crop else []
     transforms += [data.RandomHorizontalFlip(rng=flips)] if flip else []
@@ -95,24 +107,39 @@ def train(
         "plateau": lambda: optim.lr_scheduler.ReduceLROnPlateau(steps, patience=3),
     }[schedule]()
     try:
-        history = training.fit(
-            net, nn.CrossEntropyLoss(), batches, steps, epochs, watch=watch, scheduler=scheduler,
-            monitor="valid loss", clip_norm=clip_norm, checkpoint=checkpoint, resume=resume, progress=True,
-            early_stopping=training.EarlyStopping("valid loss", patience) if patience is not None else None,
-        )  # fmt: skip
+        with _one_line():
+            history = training.fit(
+                net, nn.CrossEntropyLoss(), batches, steps, epochs, watch=watch, scheduler=scheduler,
+                monitor="valid loss", clip_norm=clip_norm, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
+                resume=resume, progress=True,
+                early_stopping=training.EarlyStopping("valid loss", patience) if patience is not None else None,
+            )  # fmt: skip
     except KeyboardInterrupt:
         kept = f"--resume --checkpoint {checkpoint} goes on" if checkpoint else "--checkpoint FILE would have kept it"
         typer.echo(f"scratchnet: stopped; {kept}", err=True)
         raise typer.Exit(130) from None
-    except (ValueError, FloatingPointError) as error:
+
+    with _one_line():
+        if save_to is not None:
+            save(net.state_dict(), save_to)
+        if figure is not None:
+            history.figure().savefig(figure)
+    _show(net, history, test_set)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """What goes wrong in this block is said in one line, without the lines of code that it came through."""
+    try:
+        yield
+    except (ValueError, FloatingPointError, OSError, ModuleNotFoundError) as error:
         typer.echo(f"scratchnet: {error}", err=True)
         raise typer.Exit(1) from None
 
-    if save_to is not None:
-        save(net.state_dict(), save_to)
-    if figure is not None:
-        history.figure().savefig(figure)
-    _show(net, history, test_set)
+
+def _figure_formats() -> list[str]:
+    """What matplotlib can write; raises ModuleNotFoundError without it, before training and not after."""
+    return sorted(training.History().figure().canvas.get_supported_filetypes())
 
 
 def _show(net: nn.Module, history: training.History, test_set: Pair) -> None:

@@ -26,8 +26,8 @@ EDITS = {
     "bias dropped": ("conv", "if b is not None:", "if False:", CONVOLUTIONS),
     "kernel rotated in dx": (
         "conv",
-        "columns = _by_group(w, groups).swapaxes(-1, -2) @ rows[some]",
-        "columns = _by_group(w[:, :, ::-1, ::-1], groups).swapaxes(-1, -2) @ rows[some]",
+        "columns = _by_group(w, groups).swapaxes(-1, -2) @ rows",
+        "columns = _by_group(w[:, :, ::-1, ::-1], groups).swapaxes(-1, -2) @ rows",
         "Conv2d",
     ),
     "dilation ignored in dw": (
@@ -87,8 +87,8 @@ EDITS = {
     ),
     "maximum of the first tap": (
         "pooling",
-        "_flat(steps, sizes).ravel()[winner]",
-        "_flat(steps, sizes).ravel()[0 * winner]",
+        "_flat(steps, sizes).take(winner)",
+        "_flat(steps, sizes).take(0 * winner)",
         MAXIMA,
     ),
     "average not divided": ("pooling", "out /= divisor", "out /= 1", MEANS),
@@ -101,8 +101,8 @@ EDITS = {
     ),
     "mask of relu from dout": (
         "activation_piecewise",
-        "return np.where(x <= 0, 0, dout)",
-        "return np.where(dout <= 0, 0, dout)",
+        "return dout * ~(x <= 0)",
+        "return dout * ~(dout <= 0)",
         "ReLU",
     ),
     "sigmoid without the product": (

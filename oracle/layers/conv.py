@@ -8,11 +8,16 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from oracle.bounds import SumsOfProducts
 from oracle.layers.spec import Args, LayerSpec, Setting, Shape, Shapes, Tensors, expect, per_axis, spread
 
 if TYPE_CHECKING:
     from oracle.cases import Case
+    from oracle.subjects import Call
+
+BORDERS = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}  # padding_mode: np.pad's name for it
 
 
 def padding_of(padding: Any, kernel: Shape, dilation: Shape) -> Shape:
@@ -36,6 +41,11 @@ def _tensors(ndim: int, args: Args, shapes: Shapes) -> Tensors:
     expect(channels % groups == 0 == filters % groups, f"groups={groups} must divide both {channels} and {filters}")
     expect(args["padding"] != "same" or set(stride) == {1}, "padding=same needs stride=1")
     sizes = tuple(map(output_size, x[2:], kernel, stride, padding_of(args["padding"], kernel, dilation), dilation))
+    mode = args["padding_mode"]
+    expect(mode in ("zeros", *BORDERS), f"padding_mode={mode}: zeros, reflect, replicate or circular expected")
+    widest = [both - both // 2 for both in padding_of(args["padding"], kernel, dilation)]
+    room = {"reflect": [h - 1 for h in x[2:]], "circular": x[2:]}.get(mode, widest)
+    expect(all(map(int.__le__, widest, room)), f"padding_mode={mode}: the padding is more than the image has")
     expect(min(sizes) >= 1, f"the output size would be {'x'.join(str(max(s, 0)) for s in sizes)}: the kernel "
            f"(with dilation) is larger than the padded input; (H + 2P - D(F-1) - 1)/S + 1 must be >= 1")  # fmt: skip
     parameters = {"weight": (filters, channels // groups, *kernel)} | ({"bias": (filters,)} if args["bias"] else {})
@@ -44,23 +54,43 @@ def _tensors(ndim: int, args: Args, shapes: Shapes) -> Tensors:
 
 def _lengths(case: Case) -> dict[str, int]:
     """out: one product for each channel of the group and kernel position, and the bias; dx: one for each filter of the
-    group and kernel position; dweight and dbias: one for each image and output position."""
+    group and kernel position, at each of its copies; dweight and dbias: one for each image and output position."""
     filters, channels, *kernel = case.tensors.parameters["weight"]
     images, _, *positions = case.tensors.outputs["out"]
     taps, each = math.prod(kernel), max(images * math.prod(positions), 1)
     return {
         "out": channels * taps + 1,
-        "dx": filters // case.settings["groups"] * taps,
+        "dx": filters // case.settings["groups"] * taps * _copies(case),
         "dweight": each,
         "dbias": each,
     }
 
 
+def _copies(case: Case) -> int:
+    """How often one place of the image may come in the padded image: a border that is made of it repeats it."""
+    settings, sizes = case.settings, case.shapes["x"][2:]
+    if settings["padding_mode"] == "zeros":
+        return 1
+    kernel, dilation = (per_axis(settings[name], len(sizes)) for name in ("kernel_size", "dilation"))
+    borders = [(both // 2, both - both // 2) for both in padding_of(settings["padding"], kernel, dilation)]
+    padded = [np.pad(np.arange(h), border, mode=BORDERS[settings["padding_mode"]])  # type: ignore[call-overload]
+              for h, border in zip(sizes, borders, strict=True)]  # fmt: skip
+    return math.prod(int(np.bincount(places).max()) for places in padded)
+
+
+class _Convolution(SumsOfProducts):
+    def normwise(self, case: Case, call: Call, tensor: str) -> float | None:
+        """A transform sees the padded image. With each place in it `copies` times at most, its norm is up to the root
+        of that larger; so is the error of dx, where as many elements are added to one."""
+        found = super().normwise(case, call, tensor)
+        return None if found is None else found * math.sqrt(_copies(case))
+
+
 def _build(ndim: int, channels: tuple[int, int, int], k: Any, s: Any, p: Any, d: Any, size: Shape, n: int,
-           bias: bool) -> Setting | None:  # fmt: skip
+           bias: bool, mode: str = "zeros") -> Setting | None:  # fmt: skip
     c, filters, groups = channels
     args = {"in_channels": c, "out_channels": filters, "kernel_size": k, "stride": s, "padding": p, "dilation": d,
-            "groups": groups, "bias": bias}  # fmt: skip
+            "groups": groups, "bias": bias, "padding_mode": mode}  # fmt: skip
     setting = Setting(args, {"x": (n, c, *size)})
     try:
         _tensors(ndim, args, setting.shapes)
@@ -75,7 +105,8 @@ CHANNELS = [(1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 3, 1), (3, 2, 1), (2, 2, 1), (3
 
 def _conv2d_grid() -> Iterator[Setting]:
     """The first dozen meets every known mistake at least twice; square settings with integer arguments come before
-    the others in it, because some implementations take no more. Then every boundary, then the spread."""
+    the others in it, because some implementations take no more. Then every boundary, then the spread. Three of the
+    dozen have a padding_mode; their like without one comes next, for those who offer none."""
     make = partial(_build, 2)
     first = [
         make((1, 1, 1), 1, 1, 0, 1, (1, 1), 1, True),
@@ -83,12 +114,15 @@ def _conv2d_grid() -> Iterator[Setting]:
         make((2, 3, 1), 3, 1, 1, 1, (5, 5), 2, True),
         make((3, 2, 1), 3, 2, 1, 1, (7, 5), 2, True),
         make((2, 3, 1), 2, 2, 0, 1, (5, 7), 3, True),
-        make((2, 2, 1), 2, 1, 2, 1, (4, 5), 2, True),
+        make((2, 2, 1), 2, 1, 2, 1, (4, 5), 2, True, "reflect"),
         make((3, 3, 1), 3, 3, 0, 1, (8, 6), 2, True),
-        make((3, 4, 1), (3, 2), 2, 1, 1, (7, 5), 2, True),
+        make((3, 4, 1), (3, 2), 2, 1, 1, (7, 5), 2, True, "replicate"),
         make((2, 3, 1), (1, 3), (1, 2), (0, 1), 1, (4, 7), 3, True),
         make((2, 4, 2), 3, 1, 1, 2, (7, 5), 2, True),
         make((4, 6, 2), (3, 2), (2, 1), (1, 2), (1, 2), (7, 6), 2, True),
+        make((2, 2, 1), (2, 3), 1, "same", 1, (5, 4), 2, False, "circular"),
+        make((2, 2, 1), 2, 1, 2, 1, (4, 5), 2, True),
+        make((3, 4, 1), (3, 2), 2, 1, 1, (7, 5), 2, True),
         make((2, 2, 1), (2, 3), 1, "same", 1, (5, 4), 2, False),
     ]
     boundaries = [
@@ -110,6 +144,18 @@ def _conv2d_grid() -> Iterator[Setting]:
         )
         for k in [k if not isinstance(k, str) else (int(k) if len(k) == 1 else (int(k[0]), int(k[2])))]
     ]  # fmt: skip
+    bordered = [
+        make(channels, k, s, p, d, size, 2, True, mode)
+        for (channels, k, s, p, d, size), mode in product(
+            [
+                ((2, 3, 1), 3, 1, 1, 1, (4, 5)), ((2, 2, 1), 3, 2, 2, 1, (3, 4)),
+                ((2, 4, 2), (1, 3), 1, (0, 2), 1, (3, 3)),
+                ((1, 2, 1), 2, 1, "same", 2, (5, 4)), ((1, 1, 1), 1, 2, (2, 1), 1, (3, 2)),
+                ((1, 1, 1), 3, 1, 3, 1, (1, 1)), ((2, 1, 1), 2, 1, 3, 1, (3, 3)),  # replicate; the whole image around
+            ],
+            BORDERS,
+        )
+    ]  # fmt: skip
     axes: dict[str, Any] = {
         "k": [1, 2, 3, (1, 3), (3, 1), (3, 2), (2, 3), (1, 2), (4, 3), (2, 2), 4],
         "p": [0, 1, 2, (0, 1), (1, 0), (2, 1), (1, 3), "same", "valid", 3],
@@ -120,7 +166,7 @@ def _conv2d_grid() -> Iterator[Setting]:
         "n": [1, 2, 3],
         "bias": [True, True, True, False],
     }
-    known: Iterable[Setting] = (setting for setting in first + boundaries if setting is not None)
+    known: Iterable[Setting] = (setting for setting in first + boundaries + bordered if setting is not None)
     yield from spread(axes, 3000, make, known)
 
 
@@ -138,14 +184,19 @@ def _other_grid(ndim: int) -> Iterator[Setting]:
         make((2, 3, 1), 3, 1, 1, 1, typical[0], 2, True),
         make((3, 2, 1), 3, 2, 1, 1, typical[1], 2, True),
         make((2, 3, 1), 2, 2, 0, 1, typical[2], 3, True),
-        make((2, 2, 1), 2, 1, 2, 1, typical[1], 2, True),
+        make((2, 2, 1), 2, 1, 2, 1, typical[1], 2, True, "reflect"),
         make((3, 3, 1), 3, 3, 0, 1, typical[0], 2, True),
-        make((3, 4, 1), odd, 2, 1, 1, typical[0], 2, True),
+        make((3, 4, 1), odd, 2, 1, 1, typical[0], 2, True, "replicate"),
         make((2, 3, 1), tall, 1, 0, 1, typical[2], 3, True),
         make((2, 4, 2), 2, 1, 1, 2, typical[0], 2, True),
         make((4, 6, 2), deep, 1, {1: 1, 3: 2}[ndim], (2,) * ndim, typical[1], 2, True),
+        make((2, 2, 1), {1: 3, 3: (3, 2, 1)}[ndim], 1, "same", 1, typical[2], 2, False, "circular"),
+        make((2, 2, 1), 2, 1, 2, 1, typical[1], 2, True),
+        make((3, 4, 1), odd, 2, 1, 1, typical[0], 2, True),
         make((2, 2, 1), {1: 3, 3: (3, 2, 1)}[ndim], 1, "same", 1, typical[2], 2, False),
-    ]
+        *(make((2, 3, 1), k, s, p, d, typical[0], 2, True, mode)
+          for (k, s, p, d), mode in product([(3, 1, 1, 1), (2, 2, 2, 1), (2, 1, "same", 2)], BORDERS)),
+    ]  # fmt: skip
     axes: dict[str, Any] = {
         "k": [1, 2, 3, odd],
         "p": [0, 1, 2, "same", (1,) * ndim, "valid"],
@@ -167,10 +218,10 @@ SPECS = tuple(
     LayerSpec(
         f"Conv{ndim}d",
         ("in_channels", "out_channels", "kernel_size"),
-        {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True},
+        {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "padding_mode": "zeros"},
         partial(_tensors, ndim),
         _GRIDS[ndim],
-        SumsOfProducts(_lengths, products={"out": ("x", "weight"), "dx": ("dout", "weight"), "dweight": ("x", "dout")}),
+        _Convolution(_lengths, products={"out": ("x", "weight"), "dx": ("dout", "weight"), "dweight": ("x", "dout")}),
         styles=("wide", "strided", "empty"),
     )
     for ndim in (1, 2, 3)

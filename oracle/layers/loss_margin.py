@@ -173,6 +173,11 @@ def _scores(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, D
     return {"target": target, "weight": Uniform(0.25, 3), **x}
 
 
+def _near(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Draw]:
+    """Whole numbers so small that margins decide: at large distances most triplets have a loss with any margin."""
+    return dict.fromkeys(_TRIPLET, Integers(-2, 2)) if style in ("integer", "strided") else {}
+
+
 def _rows(names: tuple[str, ...], per_row: str, args: Args, shapes: Shapes) -> Tensors:
     """Rows of one shape, one loss each; `per_row` has one entry for each row, where there is such an input."""
     x = shapes["x"]
@@ -257,8 +262,8 @@ SPECS = (
     _of_rows("CosineEmbeddingLoss", _cosine_embedding, {"margin": 0.0}, _TRIPLE, "target", {}, {"margin": 0.5},
              {"margin": -0.3}, tensors=_two_axes, draws=_labels),
     _of_rows("TripletMarginLoss", _triplet, {"margin": 1.0, "p": 2.0, "eps": 1e-6, "swap": False}, _TRIPLET, "",
-             *_TRIPLETS, more=_DEEP),
+             *_TRIPLETS, more=_DEEP, draws=_near),
     _of_rows("TripletMarginWithDistanceLoss", _triplet_with_distance,
              {"distance_function": None, "margin": 1.0, "swap": False}, _TRIPLET, "", {}, {"swap": True},
-             {"margin": 0.5}, {"margin": 2.0, "swap": True}, more=_DEEP),
+             {"margin": 0.5}, {"margin": 2.0, "swap": True}, more=_DEEP, draws=_near),
 )  # fmt: skip

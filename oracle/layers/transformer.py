@@ -156,9 +156,9 @@ def _grid(sequences: tuple[str, ...], count: int, stacks: bool) -> Iterator[Sett
     dozen = [
         make(1, 1, 1, 1, 3, 1), make(2, 3, 2, 1, 3, 2), make(2, 2, 3, 2, 2, 5), make(3, 3, 4, 2, 2, 3, norm_first=True),
         make(2, 4, 3, 2, 2, 3, "a"), make(2, 3, 4, 2, 3, 2, "p", batch_first=True),
-        make(2, 3, 4, 1, 4, 3, gelu=True), make(2, 3, 2, 2, 2, 3, bias=False), make(None, 3, 4, 2, 2, 3),
+        make(2, 3, 4, 1, 4, 3, gelu=True), make(2, 3, 2, 2, 2, 3, bias=False, depth=(1, 2)), make(None, 3, 4, 2, 2, 3),
         make(2, 3, 2, 2, 2, 4, eps=0.1, norm_first=True),
-        make(2, 2, 3, 3, 2, 4, "pa", gelu=True), make(2, 3, 4, 2, 2, 3, dropout=0.1, depth=(2, 1)),
+        make(2, 2, 3, 3, 2, 4, "pa", gelu=True), make(2, 3, 4, 2, 2, 3, dropout=0.1, depth=(2, 2)),
     ]  # fmt: skip
     axes: dict[str, list] = {
         "N": [2, 1, None, 3],

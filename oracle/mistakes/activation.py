@@ -10,13 +10,15 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from oracle.mistakes import activation_piecewise, activation_smooth, activation_units
+from oracle.mistakes import activation_elu, activation_gated, activation_piecewise, activation_smooth
 from oracle.mistakes.activation_shared import (
     NAIVE_SIGMOID,
     SHARED,
     at_kink,
     leaky_slope,
     mask_from_dout,
+    mask_from_output,
+    maximum_for_slope,
     overflow,
     sigmoid,
 )
@@ -51,6 +53,7 @@ def prepare_prelu(call: Call) -> SimpleNamespace:
 
 
 _PRELU_O = "O = np.where(I > 0, I, W * I)"
+_PRELU_D = "dI = dO * np.where(I > 0, 1, W)"
 _PRELU_DW = "dW = np.where(I > 0, 0, dO * I), summed over all axes but the channels'"
 
 
@@ -60,6 +63,8 @@ def _dweight(id: str, right: str, *others: str, when: str, hint: str) -> Mistake
 
 # mistakes of dI that are made in dW as well
 _OF_WEIGHT: dict[str, Variants] = {
+    "maximum-for-slope": ((("x > 0", "x > per_channel(weight, x) * x"),),),
+    "derivative-of-output-not-input": ((("x > 0", "np.where(x > 0, x, per_channel(weight, x) * x) > 0"),),),
     "mask-from-dout": ((("x > 0", "dout > 0"),),),
     "upstream-ignored": ((("dout * x", "x"),),),
     "upstream-twice": ((("dout * x", "dout * dout * x"),),),
@@ -67,24 +72,6 @@ _OF_WEIGHT: dict[str, Variants] = {
 
 _PRELU = (
     leaky_slope("w", ("0.01", "0.25"), f"{_PRELU_O}; W is the parameter, one number or one a channel"),
-    Mistake(
-        "maximum-for-slope",
-        {"out": ((("np.where(x > 0, x, w * x)", "np.maximum(x, w * x)"),),),
-         "dx": ((("x > 0", "x > w * x"),),),
-         "dweight": ((("x > 0", "x > per_channel(weight, x) * x"),),)},
-        "an element of W is above 1",
-        "the larger of I and W * I is the right one only while W is at most 1",
-        _PRELU_O,
-        styles=("kinks",),
-    ),
-    Mistake(
-        "mask-from-output",
-        {"dx": ((("x > 0", "np.where(x > 0, x, w * x) > 0"),),),
-         "dweight": ((("x > 0", "np.where(x > 0, x, per_channel(weight, x) * x) > 0"),),)},
-        "an element of W is negative",
-        "the sign of the output is that of the input only while W is positive; W is learned, and may be negative",
-        "compare the input: I > 0",
-    ),
     Mistake(
         "one-slope-for-all-channels",
         {"out": ((("per_channel(weight, x)", "weight[0]"),), (("per_channel(weight, x)", "weight.mean()"),)),
@@ -120,8 +107,8 @@ _PRELU = (
     _dweight("slope-counted-twice", "dout * x", "dout * x * per_channel(weight, x)", when="W is not 1",
              hint="the derivative of W * I by W is I; W itself is multiplied in"),
     *(replace(mistake, variants={**mistake.variants, "dweight": _OF_WEIGHT.get(mistake.id, ())})
-      for mistake in (mask_from_dout("x > 0", "dI = dO * np.where(I > 0, 1, W)"), *SHARED)),
-    at_kink("x > 0", ("x >= 0",), "dI = dO * np.where(I > 0, 1, W)"),
+      for mistake in (maximum_for_slope("w", _PRELU_O), mask_from_output("w", _PRELU_D), mask_from_dout("x > 0", _PRELU_D), *SHARED)),
+    at_kink("x > 0", ("x >= 0",), _PRELU_D),
 )  # fmt: skip
 
 # ---- RReLU. The slopes of a case are drawn by it
@@ -145,6 +132,7 @@ def prepare_rrelu(call: Call) -> SimpleNamespace:
     return SimpleNamespace(**call.settings, training=call.training)
 
 
+_RRELU_D = "dI = dO * np.where(I > 0, 1, a)"
 _MEAN = "(k.lower + k.upper) / 2"
 
 _RRELU = (
@@ -189,9 +177,10 @@ _RRELU = (
         "O = np.where(I > 0, I, slopes * I)",
         convention=True,
     ),
-    leaky_slope("a", ("0.01",), "O = np.where(I > 0, I, a * I), dI = dO * np.where(I > 0, 1, a)"),
-    mask_from_dout("x > 0", "dI = dO * np.where(I > 0, 1, a)"),
-    at_kink("x > 0", ("x >= 0",), "dI = dO * np.where(I > 0, 1, a)"),
+    leaky_slope("a", ("0.01",), f"O = np.where(I > 0, I, a * I), {_RRELU_D}"),
+    mask_from_output("a", _RRELU_D),
+    mask_from_dout("x > 0", _RRELU_D),
+    at_kink("x > 0", ("x >= 0",), _RRELU_D),
     *SHARED,
 )  # fmt: skip
 
@@ -280,7 +269,8 @@ _GLU = (
 FAMILIES = (
     *activation_piecewise.FAMILIES,
     *activation_smooth.FAMILIES,
-    *activation_units.FAMILIES,
+    *activation_elu.FAMILIES,
+    *activation_gated.FAMILIES,
     Family({"out": prelu_out, "dx": prelu_dx, "dweight": prelu_dweight}, _PRELU, prepare_prelu, ("PReLU",)),
     Family({"out": rrelu_out, "dx": rrelu_dx, "slopes": rrelu_slopes}, _RRELU, prepare_rrelu, ("RReLU",)),
     Family({"out": glu_out, "dx": glu_dx}, _GLU, prepare_glu, ("GLU",)),

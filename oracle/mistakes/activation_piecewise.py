@@ -19,6 +19,7 @@ from oracle.mistakes.activation_shared import (
     at_kink,
     leaky_slope,
     mask_from_dout,
+    maximum_for_slope,
 )
 from oracle.mistakes.kernel import Mistake
 
@@ -103,17 +104,7 @@ def _of_value(id: str, right: str, *others: str, when: str, hint: str, fix: str,
 _LEAKY = (
     mask_from_dout("x > 0", "dI = dO * np.where(I > 0, 1, negative_slope)"),
     leaky_slope("k.negative_slope", ("0.01", "0.1", "0.2", "0.3"), "O = I where I > 0, negative_slope * I elsewhere; torch's default is 0.01"),
-    Mistake(
-        "maximum-for-slope",
-        {
-            "out": ((("np.where(x > 0, x, k.negative_slope * x)", "np.maximum(x, k.negative_slope * x)"),),),
-            "dx": ((("x > 0", "x > k.negative_slope * x"),),),
-        },
-        "negative_slope > 1",
-        "the larger of I and negative_slope * I is the right one only while negative_slope is at most 1",
-        "O = np.where(I > 0, I, negative_slope * I)",
-        lambda facts: facts["negative_slope"] > 1,
-    ),
+    maximum_for_slope("k.negative_slope", "O = np.where(I > 0, I, negative_slope * I)"),
 )  # fmt: skip
 
 _HARDTANH = (
@@ -132,9 +123,8 @@ _HARDTANH = (
     _of_value(
         "bound-not-kept", "np.clip(x, k.min_val, k.max_val)", "np.where((x > k.min_val) & (x < k.max_val), x, 0)",
         "np.where(x > k.max_val, k.min_val, np.where(x < k.min_val, k.max_val, x))",
-        when="I is beyond a bound",
+        when="I is beyond a bound", fix="O = np.clip(I, min_val, max_val)",
         hint="beyond a bound the output is 0, or the other bound; it stays at the bound that was reached",
-        fix="O = np.clip(I, min_val, max_val)",
     ),
 )  # fmt: skip
 

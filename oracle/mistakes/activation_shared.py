@@ -230,6 +230,31 @@ def leaky_slope(slope: str, numbers: tuple[str, ...], fix: str) -> Mistake:
     )
 
 
+def maximum_for_slope(slope: str, fix: str) -> Mistake:
+    """In the kernels of `leaky_slope`."""
+    return Mistake(
+        "maximum-for-slope",
+        {
+            "out": (((f"np.where(x > 0, x, {slope} * x)", f"np.maximum(x, {slope} * x)"),),),
+            "dx": ((("x > 0", f"x > {slope} * x"),),),
+        },
+        "a slope is above 1",
+        "the larger of I and slope * I is the right one only while the slope is at most 1",
+        fix,
+    )
+
+
+def mask_from_output(slope: str, fix: str) -> Mistake:
+    """In the kernels of `leaky_slope`."""
+    return Mistake(
+        "derivative-of-output-not-input",
+        {"dx": ((("x > 0", f"np.where(x > 0, x, {slope} * x) > 0"),),)},
+        "a slope is negative",
+        "the mask asks for the sign of the output, which is that of the input only while the slope is positive",
+        fix,
+    )
+
+
 def at_kink(right: str, others: tuple[str, ...], fix: str, id: str = "gradient-at-kink") -> Mistake:
     """f' where f has two: any number between the two is right in mathematics, and torch takes one of them."""
     return Mistake(

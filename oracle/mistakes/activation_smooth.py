@@ -1,6 +1,5 @@
 # ruff: noqa: E501  an edit stands on one line
-"""Activations made of exponentials: the kernels, and a row for each of what people get wrong in it. What bends like a
-ReLU and is smooth (ELU, SiLU, GELU) stands in activation_units.py."""
+"""Sigmoid, Tanh and what is near to them: the kernels, and a row for each of what people get wrong in it."""
 
 from __future__ import annotations
 

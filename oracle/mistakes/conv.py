@@ -1,70 +1,18 @@
 # ruff: noqa: E501  an edit stands on one line
-"""Convolution: what people get wrong, as edits of the functions in conv_kernels."""
+"""Convolution: what people get wrong, as edits of the functions in conv_kernels. Windows and padding have files of their
+own; here is what is summed over them."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from oracle.mistakes.conv_kernels import dbias, dweight, dx, out, prepare
-from oracle.mistakes.kernel import Facts, Family, Mistake
+from oracle.mistakes.conv_padding import PADDING
+from oracle.mistakes.conv_windows import WINDOWS
+from oracle.mistakes.kernel import Family, Mistake
+from oracle.mistakes.windows import wide
 
-# ---- where a mistake shows
-
-
-def _axes(value: Any) -> tuple[int, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _padded(facts: Facts) -> bool:
-    return facts["padding"] == "same" or (facts["padding"] != "valid" and max(_axes(facts["padding"])) > 0)
-
-
-def _strided(facts: Facts) -> bool:
-    return max(_axes(facts["stride"])) > 1
-
-
-def _wide_kernel(facts: Facts) -> bool:
-    return max(_axes(facts["kernel_size"])) > 1
-
-
-def _not_square(facts: Facts) -> bool:
-    return facts.get("output H") != facts.get("output W") or facts.get("H") != facts.get("W")
-
-
-_EINSUM_OUT = 'np.einsum("kc,nc...->nk...", w[(ALL, ALL, *r)], xp[place(r, k.stride, k.dilation, size)])'
-_SIZE = "[(h - d * (f - 1) - 1) // s + 1 for h, f, s, d in zip(xp.shape[2:], k.kernel, k.stride, k.dilation)]"
-_CROP = "dxp[inside(x.shape[2:], k.before)]"
 _DX_PLACE = "dxp[place(r, k.stride, k.dilation, dout.shape[2:])]"
-_DW_PLACE = "xp[place(r, k.stride, k.dilation, dout.shape[2:])]"
-_LAST = "dout = dout[(..., *(slice(0, max(o - 1, 0)) for o in dout.shape[2:]))]"
 
-
-def _with_size(new: str) -> tuple[tuple[str, str], ...]:
-    """Another output size: windows past the end read zeros, or the result is too small."""
-    return ((_SIZE, new), ("    result = np.zeros", "    xp = reach(xp, k, size)\n    result = np.zeros"))
-
-
-MISTAKES = (
-    Mistake(
-        "crop-with-zero-padding",
-        {"dx": (((_CROP, "dxp[(..., *(slice(p, -p) for p in k.before))]"),),)},
-        "padding = 0",
-        "dx is cut out of the padded gradient by dx[:, :, P:-P, P:-P], which is empty for P = 0 (-0 is 0)",
-        "dx[:, :, P:P+H, P:P+W]",
-        lambda facts: not _padded(facts) or 0 in _axes(facts["padding"]),
-    ),
-    Mistake(
-        "no-crop-of-padding",
-        {"dx": (
-            ((_CROP, "dxp"),),
-            ((_CROP, "dxp[inside(x.shape[2:], [0] * len(k.before))]"),),
-            ((_CROP, "dxp[(..., *(slice(2 * p, 2 * p + h) for p, h in zip(k.before, x.shape[2:])))]"),),
-        )},
-        "padding >= 1",
-        "dx still has the padding around it, or another window than the image's own is cut out of the padded gradient",
-        "return dxp[:, :, P:P+H, P:P+W]",
-        _padded,
-    ),
+_SUMS = (
     Mistake(
         "kernel-not-rotated",
         {"dx": (
@@ -73,7 +21,7 @@ MISTAKES = (
         "kernel_size > 1",
         "dL/dI is the full convolution of dL/dO with the kernel ROTATED by 180 degrees; here the kernel is used as it is",
         "W[:, :, ::-1, ::-1], or add dO[n,k,y,x] * W[k,c,r,s] to dI[n, c, y*S+r-P, x*S+s-P]",
-        _wide_kernel,
+        wide,
     ),
     Mistake(
         "kernel-rotated-in-forward",
@@ -84,39 +32,7 @@ MISTAKES = (
         "kernel_size > 1",
         "the kernel is rotated by 180 degrees (true convolution); networks use cross-correlation",
         "O[n,k,y,x] = B[k] + sum of I[n, c, y*S+r-P, x*S+s-P] * W[k,c,r,s], W not rotated",
-        _wide_kernel,
-    ),
-    Mistake(
-        "stride-forgotten-in-dx",
-        {"dx": (
-            (("k.stride, k.dilation, dout", "ones(k.stride), k.dilation, dout"),),
-        )},
-        "stride > 1",
-        "each window's share is put back at position y; in the forward it was taken from y*S",
-        "dI[n, c, y*S + r - P, x*S + s - P] += dO[n,k,y,x] * W[k,c,r,s]; or put S-1 zeros between dO's elements",
-        _strided,
-    ),
-    Mistake(
-        "dout-not-dilated",
-        {"dweight": (
-            (("k.stride, k.dilation, dout", "ones(k.stride), k.dilation, dout"),),
-        )},
-        "stride > 1",
-        "for S > 1 dO needs S-1 zeros between its elements before it is convolved with the input",
-        "dW[k,c,r,s] += dO[n,k,y,x] * I[n, c, y*S + r - P, x*S + s - P]",
-        _strided,
-    ),
-    Mistake(
-        "stride-ignored",
-        {"out": (
-            (("k.kernel, k.stride, k.dilation)]", "k.kernel, ones(k.stride), k.dilation)]"),
-             ("place(r, k.stride", "place(r, ones(k.stride)")),
-            (("place(r, k.stride", "place(r, ones(k.stride)"),),
-        )},
-        "stride > 1",
-        "the stride argument has no effect: the window moves by 1",
-        "I[n, c, y*S + r - P, x*S + s - P] with S = stride",
-        _strided,
+        wide,
     ),
     Mistake(
         "input-channels-and-filters-swapped-in-dx",
@@ -127,131 +43,6 @@ MISTAKES = (
         "always",
         "going back, filters are the input and channels the output: the kernel's first two axes must change places",
         "sum over k of dO[n,k,...] * W[k,c,...]: W.transpose(1, 0, 2, 3)",
-    ),
-    Mistake(
-        "padding-ignored",
-        {
-            "out": (
-                (("pad(x, k.before, k.after)", "x"),),
-                (("    w = full", "    shape = [(h - d * (f - 1) - 1) // s + 1 for h, f, s, d in zip(xp.shape[2:], "
-                  "k.kernel, k.stride, k.dilation)]\n    xp = x\n    w = full"),
-                 ("return result + each_filter(bias, result)", "return cut(result, shape) + each_filter(bias, result)")),
-            ),
-        },
-        "padding >= 1",
-        "the input is not padded before the windows are taken",
-        "np.pad(I, ((0,0), (0,0), (P,P), (P,P)))",
-        _padded,
-    ),
-    Mistake(
-        "padding-hard-coded",
-        {
-            name: (
-                (("pad(x, k.before, k.after)", "pad(x, ones(k.before), ones(k.before))"),),
-                (("pad(x, k.before, k.after)", "pad(x, [2] * len(k.before), [2] * len(k.before))"),),
-            )
-            for name in ("out", "dweight")
-        },
-        "padding is not the constant",
-        "the input is padded by a constant, whatever the padding argument says",
-        "np.pad(I, ((0,0), (0,0), (P,P), (P,P))) with P = padding",
-    ),
-    Mistake(
-        "padding-on-one-side",
-        {"out": (
-            (("pad(x, k.before, k.after)", "pad(x, k.before, [0] * len(k.after))"),),
-            (("pad(x, k.before, k.after)", "pad(x, [0] * len(k.before), k.after)"),),
-            (("pad(x, k.before, k.after)", "pad(x, [a + b for a, b in zip(k.before, k.after)], [0] * len(k.after))"),),
-            (("pad(x, k.before, k.after)", "pad(x, [0] * len(k.after), [a + b for a, b in zip(k.before, k.after)])"),),
-        )},
-        "padding >= 1",
-        "the zeros are put on one side of the image only",
-        "np.pad(I, ((0,0), (0,0), (P,P), (P,P))): before and after on both axes",
-        _padded,
-    ),
-    Mistake(
-        "padding-wrong-axes",
-        {"out": (
-            (("pad(x, k.before, k.after)",
-              "np.pad(x, ((k.before[0], k.after[0]), (0, 0), *zip(k.before, k.after)))"),
-             ("(len(x), len(w)", "(len(xp), len(w)")),
-            (("pad(x, k.before, k.after)",
-              "np.pad(x, ((0, 0), (k.before[0], k.after[0]), *zip(k.before, k.after)))[:, :x.shape[1]]"),),
-            (("pad(x, k.before, k.after)",
-              "np.pad(x, ((0, 0), (0, 0), (k.before[0], k.after[0]), *(((0, 0),) * (x.ndim - 3))))"),),
-        )},
-        "padding >= 1",
-        "the batch or channel axis is padded too, or not every image axis",
-        "np.pad(I, ((0,0), (0,0), (P,P), (P,P))): only the two image axes",
-        _padded,
-    ),
-    Mistake(
-        "output-size-off-by-one",
-        {"out": (
-            ((_SIZE, _SIZE.replace("// s + 1 for", "// s for")),),
-            _with_size(_SIZE.replace("// s + 1 for", "// s + 2 for")),
-            _with_size(_SIZE.replace("(h - d * (f - 1) - 1) // s + 1 for", "-(-(h - d * (f - 1) - 1) // s) + 1 for")),
-        )},
-        "always, or where the size does not divide",
-        "the output size is (H + 2P - F)/S + 1, rounded down: the + 1 is missing, or it is rounded up",
-        "(H + 2*P - F)//S + 1",
-    ),
-    Mistake(
-        "output-size-ignores-kernel",
-        {"out": (
-            _with_size("[-(-h // s) for h, s in zip(x.shape[2:], k.stride)]"),
-            _with_size("[h // s for h, s in zip(x.shape[2:], k.stride)]"),
-            _with_size("[(h + 1) // s for h, s in zip(x.shape[2:], k.stride)]"),
-            _with_size("[h // s for h, s in zip(xp.shape[2:], k.stride)]"),
-        )},
-        "where the two formulas differ",
-        "the output size does not depend on the kernel size",
-        "(H + 2*P - F)//S + 1",
-    ),
-    Mistake(
-        "height-for-width",
-        {
-            "out": (
-                _with_size(_SIZE + "\n    size = [size[0]] * len(size)"),
-                _with_size(_SIZE + "\n    size = [size[-1]] * len(size)"),
-                (("return result +", "result = cut(result, [result.shape[2]] * len(size))\n    return result +"),),
-            ),
-            "dx": (
-                (("    for r", "    n = dout.shape[2]\n    dout = cut(dout, [min(n, o) for o in dout.shape[2:]])\n    for r"),),
-                (("    for r", "    n = dout.shape[-1]\n    dout = cut(dout, [min(n, o) for o in dout.shape[2:]])\n    for r"),),
-            ),
-            "dweight": (
-                (("    for r", "    n = dout.shape[2]\n    dout = cut(dout, [min(n, o) for o in dout.shape[2:]])\n    for r"),),
-                (("    for r", "    n = dout.shape[-1]\n    dout = cut(dout, [min(n, o) for o in dout.shape[2:]])\n    for r"),),
-            ),
-        },
-        "H != W",
-        "one output size is used for both axes: the image is taken to be square",
-        "H2 = (H + 2*P - F)//S + 1 and W2 = (W + 2*P - F)//S + 1",
-        _not_square,
-    ),
-    Mistake(
-        "kernel-height-for-width",
-        {
-            "out": (
-                (("np.ndindex(*k.kernel)", "np.ndindex(*(min(k.kernel[0], f) for f in k.kernel))"),),
-                (("np.ndindex(*k.kernel)", "np.ndindex(*(min(k.kernel[-1], f) for f in k.kernel))"),),
-                _with_size(_SIZE.replace("k.kernel,", "[k.kernel[0]] * len(k.kernel),")),
-                _with_size(_SIZE.replace("k.kernel,", "[k.kernel[-1]] * len(k.kernel),")),
-            ),
-            "dx": (
-                (("np.ndindex(*k.kernel)", "np.ndindex(*(min(k.kernel[0], f) for f in k.kernel))"),),
-                (("np.ndindex(*k.kernel)", "np.ndindex(*(min(k.kernel[-1], f) for f in k.kernel))"),),
-            ),
-            "dweight": (
-                (("np.ndindex(*k.kernel)", "np.ndindex(*(min(k.kernel[0], f) for f in k.kernel))"),),
-                (("np.ndindex(*k.kernel)", "np.ndindex(*(min(k.kernel[-1], f) for f in k.kernel))"),),
-            ),
-        },
-        "kernel_size is not square",
-        "one kernel size is used for both axes: the kernel is taken to be square",
-        "K, C, R, S = W.shape, and R for rows, S for columns",
-        lambda facts: len(set(_axes(facts["kernel_size"]))) > 1,
     ),
     Mistake(
         "assign-instead-of-add",
@@ -265,7 +56,7 @@ MISTAKES = (
         "stride < kernel_size",
         "windows overlap, and each of them adds its share to dI; with = the last window wins",
         "dI[...] += dO[n,k,y,x] * W[k,c,r,s]",
-        lambda facts: _wide_kernel(facts),
+        lambda facts: wide(facts),
     ),
     Mistake(
         "last-filter-only",
@@ -358,7 +149,7 @@ MISTAKES = (
         "kernel_size > 1 or in_channels > 1",
         "the bias is added inside of the loop over channels or kernel positions: many times instead of once",
         "start the sum with B[k], outside of the inner loops",
-        lambda facts: facts["bias"] and (_wide_kernel(facts) or facts["in_channels"] > 1),
+        lambda facts: facts["bias"] and (wide(facts) or facts["in_channels"] > 1),
     ),
     Mistake(
         "db-sums-wrong-axes",
@@ -382,17 +173,6 @@ MISTAKES = (
         "always",
         "dW has two of its axes exchanged",
         "dW[k,c,r,s]: filters, channels, rows, columns, as W itself",
-    ),
-    Mistake(
-        "dilation-ignored",
-        {"out": (
-            (("k.stride, k.dilation)]", "k.stride, ones(k.dilation))]"), ("k.stride, k.dilation, size", "k.stride, ones(k.dilation), size")),
-            (("k.stride, k.dilation, size", "k.stride, ones(k.dilation), size"),),
-        )},
-        "dilation > 1",
-        "the dilation argument has no effect: the kernel's positions lie side by side",
-        "I[n, c, y*S + r*D - P, ...] with D = dilation",
-        lambda facts: max(_axes(facts["dilation"])) > 1,
     ),
     Mistake(
         "groups-ignored",
@@ -419,29 +199,6 @@ MISTAKES = (
         lambda facts: facts["groups"] > 1 and facts["out_channels"] > facts["groups"],
     ),
     Mistake(
-        "loop-ends-early",
-        {
-            "out": (
-                (("return result +", "result = cut(cut(result, [max(o - 1, 0) for o in size]), size)\n    return result +"),),
-            ),
-            "dx": ((("    for r", f"    {_LAST}\n    for r"),),),
-        },
-        "always",
-        "the loop ends one window too early: range(0, H - R, S) never reaches the last one",
-        "range(0, H - R + 1, S)",
-    ),
-    Mistake(
-        "padded-gradient-from-unpadded-input",
-        {"dweight": (
-            (("pad(x, k.before, k.after)", "x"),),
-            (("xp = pad(x, k.before, k.after)", "xp = pad(x, [0] * len(k.before), [a + b for a, b in zip(k.before, k.after)])"),),
-        )},
-        "padding >= 1",
-        "dW is made from the image itself; the windows of the forward were taken from the padded image",
-        "use the padded I in backward too: dW[k,c,r,s] += dO[n,k,y,x] * Ipad[n, c, y*S + r, x*S + s]",
-        _padded,
-    ),
-    Mistake(
         "integer-dtype-output",
         {"out": ((("return result + each_filter(bias, result)", "return np.trunc(result + each_filter(bias, result))"),),)},
         "the inputs are not whole numbers",
@@ -453,6 +210,9 @@ MISTAKES = (
 
 FAMILIES = (
     Family(
-        {"out": out, "dx": dx, "dweight": dweight, "dbias": dbias}, MISTAKES, prepare, ("Conv2d", "Conv1d", "Conv3d")
+        {"out": out, "dx": dx, "dweight": dweight, "dbias": dbias},
+        PADDING + WINDOWS + _SUMS,
+        prepare,
+        ("Conv2d", "Conv1d", "Conv3d"),
     ),
 )

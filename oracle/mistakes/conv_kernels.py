@@ -1,6 +1,6 @@
 """Convolution in plain array code, one function for each tensor: the mistakes of oracle.mistakes.conv are edits of it.
 
-    O[n,k,y] = B[k] + sum over c,r of I[n, c, y*S + r*D - P] * W[k,c,r]
+O[n,k,y] = B[k] + sum over c,r of I[n, c, y*S + r*D - P] * W[k,c,r]
 """
 
 from __future__ import annotations
@@ -10,16 +10,20 @@ from typing import Any
 
 import numpy as np
 
+from oracle.mistakes.borders import mirrored, outside, reflected, repeated, taken, wrapped  # noqa: F401  edits use some
+from oracle.mistakes.windows import cut, flip, inside, ones, place  # noqa: F401
 from oracle.subjects import Call
 
 ALL = slice(None)
+SOURCES = {"zeros": outside, "reflect": reflected, "replicate": repeated, "circular": wrapped}  # by padding_mode
 
 
-# ---- the kernels. k: kernel, stride, dilation, before, after (padding) per axis; groups as zeros in a full weight
+# ---- the kernels. k: kernel, stride, dilation, before, after (padding) per axis; source, what the border is made of;
+# ---- groups as zeros in a full weight
 
 
 def out(x, weight, bias, k):
-    xp = pad(x, k.before, k.after)
+    xp = pad(x, k.before, k.after, k.source)
     w = full(weight, k.groups)
     size = [(h - d * (f - 1) - 1) // s + 1 for h, f, s, d in zip(xp.shape[2:], k.kernel, k.stride, k.dilation)]
     result = np.zeros((len(x), len(w), *size))
@@ -30,14 +34,15 @@ def out(x, weight, bias, k):
 
 def dx(x, weight, dout, k):
     w = full(weight, k.groups)
-    dxp = np.zeros_like(pad(x, k.before, k.after))
+    dxp = np.zeros_like(pad(x, k.before, k.after, k.source))
     for r in np.ndindex(*k.kernel):
         dxp[place(r, k.stride, k.dilation, dout.shape[2:])] += np.einsum("kc,nk...->nc...", w[(ALL, ALL, *r)], dout)
+    give_border_back(dxp, x.shape[2:], k.before, k.after, k.source)
     return dxp[inside(x.shape[2:], k.before)]
 
 
 def dweight(x, weight, dout, k):
-    xp = pad(x, k.before, k.after)
+    xp = pad(x, k.before, k.after, k.source)
     dw = np.zeros_like(full(weight, k.groups))
     for r in np.ndindex(*k.kernel):
         window = xp[place(r, k.stride, k.dilation, dout.shape[2:])]
@@ -52,22 +57,25 @@ def dbias(dout, k):
 # ---- what the kernels are made of
 
 
-def pad(x, before, after):
-    return np.pad(x, ((0, 0), (0, 0), *zip(before, after)))
+def pad(x, before, after, source=outside):
+    """Zeros around each axis, or what `source` makes the border of."""
+    for axis, b, a in zip(range(2, x.ndim), before, after):
+        x = taken(x, source(np.arange(-b, x.shape[axis] + a), x.shape[axis], b, a), axis, 0)
+    return x
 
 
-def place(r, stride, dilation, size):
-    """Where kernel position r meets the padded input, for each output position."""
-    return (..., *(slice(a * d, a * d + s * (o - 1) + 1, s) for a, s, d, o in zip(r, stride, dilation, size)))
+def give_border_back(dxp, sizes, before, after, source):
+    """Adds the border's gradient to the places of the image that it was made of, in the padded array."""
+    for axis, h, b, a in zip(range(2, dxp.ndim), sizes, before, after):
+        moved, places = np.moveaxis(dxp, axis, 0), np.arange(-b, h + a)
+        for o, i in zip(places, source(places, h, b, a)):
+            if i != o:
+                moved[b + i] += moved[b + o]
 
 
 def flat(array):
     """All positions in one axis."""
     return array.reshape(*array.shape[:2], int(np.prod(array.shape[2:])))
-
-
-def inside(size, before):
-    return (..., *(slice(p, p + h) for p, h in zip(before, size)))
 
 
 def full(weight, groups):
@@ -89,26 +97,10 @@ def each_filter(bias, result):
     return 0 if bias is None else bias.reshape(-1, *(1,) * (result.ndim - 2))
 
 
-def flip(r, kernel):
-    return tuple(f - 1 - a for a, f in zip(r, kernel))
-
-
-def ones(axes):
-    return (1,) * len(axes)
-
-
 def reach(xp, k, size):
     """Zeros behind the padded input, so that windows of a too large output still meet something."""
     need = [d * (f - 1) + s * (o - 1) + 1 for f, s, d, o in zip(k.kernel, k.stride, k.dilation, size)]
     return np.pad(xp, ((0, 0), (0, 0), *((0, max(0, n - h)) for n, h in zip(need, xp.shape[2:]))))
-
-
-def cut(result, size):
-    """`result` in an array of zeros of another size, as far as both reach."""
-    framed = np.zeros((*result.shape[:2], *size))
-    both: Any = (..., *(slice(0, min(a, b)) for a, b in zip(result.shape[2:], size)))
-    framed[both] = result[both]
-    return framed
 
 
 def prepare(call: Call) -> SimpleNamespace:
@@ -130,5 +122,6 @@ def prepare(call: Call) -> SimpleNamespace:
         dilation=dilation,
         before=before,
         after=after,
+        source=SOURCES[settings.get("padding_mode", "zeros")],
         groups=settings["groups"],
     )

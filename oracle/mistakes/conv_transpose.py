@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from oracle.mistakes.conv_kernels import ALL, each_filter, flat, full, inside, own_group, pad, place
-from oracle.mistakes.conv_kernels import flip as flip  # in the text of an edit
-from oracle.mistakes.conv_kernels import ones as ones
+from oracle.mistakes.conv_kernels import ALL, each_filter, flat, full, own_group, pad
 from oracle.mistakes.kernel import Facts, Family, Mistake
+from oracle.mistakes.windows import flip, inside, ones, place  # noqa: F401  some in the text of edits
 from oracle.subjects import Call
 
 # ---- the kernels. k: kernel, stride, padding, extra (output_padding), dilation per axis; groups

@@ -157,11 +157,9 @@ _ALPHA_O = (
     "O = a * (I * mask + t * (1 - mask)) + b, t = -1.7580993408473766, a = ((1 - p) (1 + p t^2))^(-1/2), b = -a t p"
 )
 _ALPHA_D = "dI = dO * a * mask, with the a and the mask of the forward"
-_SUM, _A, _B = (
-    "x * mask + SATURATION * (1 - mask)",
-    "((1 - p) * (1 + p * SATURATION**2)) ** -0.5",
-    "-a * SATURATION * p",
-)
+_SUM = "x * mask + SATURATION * (1 - mask)"
+_A = "((1 - p) * (1 + p * SATURATION**2)) ** -0.5"
+_B = "-a * SATURATION * p"
 
 
 def _value(id: str, right: str, *others: str, hint: str) -> Mistake:

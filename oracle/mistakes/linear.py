@@ -211,7 +211,7 @@ _BILINEAR = (
         "weight-gradient-transposed",
         {"dweight": ((("->oij", "->oji"),), (("->oij", "->ijo"),), ((_DWEIGHT, f"turned({_DWEIGHT})"),))},
         "always",
-        "dW has other axes than W",
+        "dW has the axes of W in another order",
         "dW of W's own shape (outputs, numbers of I1, numbers of I2)",
         lambda facts: max(facts["in1_features"], facts["in2_features"], facts["out_features"]) > 1,
     ),
@@ -219,7 +219,7 @@ _BILINEAR = (
         "own-input-for-other",
         {"dx1": (((_DX1, "dout, weight, x1)"),),), "dx2": (((_DX2, "dout, weight, x2)"),),)},
         "always",
-        "the gradient of an input is made of that input itself: its factor in O is the other one",
+        "the gradient of an input is made of that input itself; its factor in O is the other one",
         _GRADIENTS,
     ),
     Mistake(

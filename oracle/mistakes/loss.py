@@ -1,4 +1,5 @@
-"""Losses: the squared errors, their kernels and what people get wrong in them; CrossEntropyLoss is in loss_entropy.
+"""Losses: the squared errors, their kernels and what people get wrong in them; those of classes are in loss_entropy and
+loss_nll.
 
 L = c * sum of (O - Ot)^2 / D;  dL/dO = 2c (O - Ot) / D, dL/dOt = -dL/dO;  c = 1/2 in the course note
 """
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from oracle.mistakes import loss_entropy
+from oracle.mistakes import loss_entropy, loss_nll
 from oracle.mistakes.kernel import Family, Mistake
 from oracle.mistakes.loss_shared import BOTH, directions, element_means, in_all, reductions
 from oracle.subjects import Call
@@ -94,12 +95,10 @@ _MEAN = (
 )  # fmt: skip
 
 _KERNELS: dict[str, Callable[..., np.ndarray]] = {"out": out, "dx": dx, "dtarget": dtarget}
-_ENTROPY: dict[str, Callable[..., np.ndarray]] = {
-    "out": loss_entropy.out, "dx": loss_entropy.dx, "dtarget": loss_entropy.dtarget,
-}  # fmt: skip
 
 FAMILIES = (
     Family(_KERNELS, _SQUARES + _HALF, prepare, ("HalfSquaredError",)),
     Family(_KERNELS, _SQUARES + _MEAN, prepare, ("MSELoss",)),
-    Family(_ENTROPY, loss_entropy.MISTAKES, loss_entropy.prepare, ("CrossEntropyLoss",)),
+    loss_entropy.FAMILY,
+    loss_nll.FAMILY,
 )

@@ -2,9 +2,9 @@
 
 With d = O - Ot, one loss for each element, and dOt = -dO:
 
-L1         |d|;                                                        dO = dL * sign(d)
-smooth L1  d^2 / 2 / beta where |d| < beta, |d| - beta / 2 elsewhere;    dO = dL * d / beta, dL * sign(d)
-Huber      d^2 / 2 where |d| < delta, delta * (|d| - delta / 2) elsewhere;  dO = dL * d, dL * delta * sign(d)
+L1         |d|;                                                             dO = dL * sign(d)
+smooth L1  d^2 / 2 / beta where |d| < beta, |d| - beta / 2 elsewhere;       dO = dL * d / beta, dL * sign(d)
+Huber      d^2 / 2 where |d| <= delta, delta * (|d| - delta / 2) elsewhere; dO = dL * d, dL * delta * sign(d)
 """
 
 from __future__ import annotations
@@ -57,20 +57,20 @@ def smooth_l1_dtarget(x, target, dout, k):
 def huber_out(x, target, k):
     d = np.abs(x - target)
     square, line = d**2 / 2, k.limit * (d - k.limit / 2)
-    each = np.where(d < k.limit, square, line)
+    each = np.where(d <= k.limit, square, line)
     return each if k.reduction == "none" else each.sum() / k.D
 
 
 def huber_dx(x, target, dout, k):
     d = x - target
     near, far = d, k.limit * np.sign(d)
-    return dout * np.where(np.abs(d) < k.limit, near, far) / k.D
+    return dout * np.where(np.abs(d) <= k.limit, near, far) / k.D
 
 
 def huber_dtarget(x, target, dout, k):
     d = target - x
     near, far = d, k.limit * np.sign(d)
-    return dout * np.where(np.abs(d) < k.limit, near, far) / k.D
+    return dout * np.where(np.abs(d) <= k.limit, near, far) / k.D
 
 
 def prepare_pieces(call: Call) -> SimpleNamespace:
@@ -255,8 +255,8 @@ _SMOOTH_L1 = (
 _HUBER = (
     *_pieces(
         "delta",
-        "L = sum of d^2 / 2 where |d| < delta, delta * (|d| - delta / 2) elsewhere, with d = O - Ot",
-        "dO = dL * d where |d| < delta, dL * delta * sign(d) elsewhere, with d = O - Ot; dOt = -dO",
+        "L = sum of d^2 / 2 where |d| <= delta, delta * (|d| - delta / 2) elsewhere, with d = O - Ot",
+        "dO = dL * d where |d| <= delta, dL * delta * sign(d) elsewhere, with d = O - Ot; dOt = -dO",
     ),
     Mistake(
         "factor-delta-missing",
@@ -274,7 +274,7 @@ _HUBER = (
         },
         "delta is not 1",
         "the smooth L1 loss is computed, which is this one divided by delta",
-        "d^2 / 2 where |d| < delta, delta * (|d| - delta / 2) elsewhere",
+        "d^2 / 2 where |d| <= delta, delta * (|d| - delta / 2) elsewhere",
         lambda facts: facts["delta"] != 1,
     ),
 )  # fmt: skip

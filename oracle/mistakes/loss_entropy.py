@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from oracle.mistakes.kernel import Mistake
+from oracle.mistakes.kernel import Family, Mistake
 from oracle.mistakes.loss_shared import EPSILONS, averaged, large, several
 from oracle.subjects import Call
 
@@ -276,3 +276,5 @@ MISTAKES = (
         "mean, sum, or every image by itself, as reduction says",
     ),
 )  # fmt: skip
+
+FAMILY = Family({"out": out, "dx": dx, "dtarget": dtarget}, MISTAKES, prepare, ("CrossEntropyLoss",))

@@ -54,8 +54,6 @@ _SLOPE = "(t * slope if k.log_target else slope)"
 
 MISTAKES = (
     *directions("L = sum of t (log t - I)", "dI = -dL * t, dt = dL * (log t + 1 - I)"),
-    *reductions(),
-    *element_means(),
     Mistake(
         "batchmean-as-mean",
         in_all(_ALL, (" / k.D", " / (x.size if k.reduction == 'batchmean' else k.D)")),
@@ -64,6 +62,8 @@ MISTAKES = (
         "losses.sum() / N",
         lambda facts: facts["reduction"] == "batchmean",
     ),
+    *reductions(),
+    *element_means(),
     Mistake(
         "log-target-ignored",
         in_all(_ALL, ("if k.log_target", "if False")),

@@ -195,7 +195,7 @@ _RANKING = (
         in_all(("out", *_PAIR), ("-target * (x - x2) + k.margin", "-target * (x - x2 + k.margin)"),
                ("-target * (x - x2) + k.margin", "-target * (x - x2 - k.margin)")),
         "margin is not 0",
-        "the margin is multiplied by the label too: it is asked for whatever the label",
+        "the margin stands in the bracket, and is multiplied by the label: it should be asked for whatever the label is",
         "max(0, -t (O1 - O2) + m)",
         lambda facts: facts["margin"] != 0,
     ),
@@ -215,7 +215,7 @@ _COSINE = (
             **in_all(_PAIR, ("(x2 / (n * n2)", "(x2"), ("(x2 / (n * n2)", "(x2 / n2")),
         },
         "always",
-        "the product is divided by both lengths, each the root of the sum of squares",
+        "the product is not divided by both lengths, or it is divided by their squares",
         "cos = sum of O1 O2 / (|O1| |O2|)",
     ),
     Mistake(
@@ -241,7 +241,7 @@ _COSINE = (
         "one-missing",
         {"out": ((("1 - cos", "-cos"),), (("1 - cos", "cos"),), (("1 - cos", "np.maximum(1 - cos - k.margin, 0)"),))},
         "a label is 1",
-        "what should be alike has the loss 1 - cos, and no margin",
+        "the 1 of 1 - cos is missing, or a margin is taken off it: the margin is for t = -1 alone",
         "1 - cos for t = 1",
     ),
     Mistake(

@@ -89,6 +89,7 @@ _DX = ("dx",)
 _ONE_LESS = (" / x.shape[-1]", " / max(x.shape[-1] - 1, 1)")
 _MASKED = "(z > 0) * others(x, target)"
 _SLOPE = "np.where(others(x, target), slope, -slope.sum(axis=-1, keepdims=True))"
+_EXCHANGED = ("k.margin - right(x, target) + x", "k.margin + right(x, target) - x")
 _RIGHT = "-slope.sum(axis=-1, keepdims=True)"
 _D_OF_WEIGHTS = "(class_weight(k, target).sum() if k.reduction == 'mean' else 1)"
 
@@ -141,7 +142,7 @@ _MARGIN = (
     ),
     Mistake(
         "scores-exchanged",
-        in_all(("out", *_DX), ("k.margin - right(x, target) + x", "k.margin + right(x, target) - x")),
+        {"out": ((_EXCHANGED,),), "dx": ((_EXCHANGED,), (_EXCHANGED, ("dout * w", "-dout * w")))},
         "always",
         "the difference has the wrong sign: the right class should be ahead of the others",
         "max(0, m - O[t] + O[c])",
@@ -202,6 +203,7 @@ _MARGIN = (
 
 _CLASSES = "(target[..., None] == np.arange(x.shape[-1]))"
 _PAIRS = "~classes.any(axis=-2, keepdims=True)"
+_AHEAD = (("z = 1 - ", "z = 1 + "), ("keepdims=True) + x", "keepdims=True) - x"))
 _WANTED = "(hits.sum(axis=-1, keepdims=True) * classes)"
 
 _LABELS = (
@@ -226,7 +228,7 @@ _LABELS = (
     ),
     Mistake(
         "scores-exchanged",
-        in_all(("out", *_DX), ("z = 1 - ", "z = 1 + "), ("keepdims=True) + x", "keepdims=True) - x")),
+        {"out": (_AHEAD,), "dx": (_AHEAD, (*_AHEAD, ("dout * slope", "-dout * slope")))},
         "always",
         "the difference has the wrong sign: the wanted classes should be ahead of the others",
         "max(0, 1 - O[t] + O[c])",
@@ -257,7 +259,7 @@ _LABELS = (
         "multi-hot-target",
         {name: ((("listed(target)", "(target > 0)"), (_CLASSES, "np.eye(x.shape[-1], dtype=bool)")),) for name in ("out", *_DX)},
         "always",
-        "the target is taken for a 1 in the place of each wanted class; it is a list of class numbers",
+        "the target is taken for a row with a 1 in the place of each wanted class; it is a list of class numbers",
         "O[Ot[j]] for each j before the first -1",
     ),
     Mistake(

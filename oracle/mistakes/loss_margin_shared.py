@@ -46,7 +46,7 @@ def hinge(gradients: tuple[str, ...], mask: str = "step(z)") -> tuple[Mistake, .
             | in_all(gradients, (mask, "np.ones_like(z)"), (mask, "np.sign(z)")),
             "the margin is kept",
             "what is right by more than the margin has no loss and no gradient: here it counts all the same",
-            "np.maximum(z, 0); its gradient only where z > 0",
+            "np.maximum(z, 0), where z is what is missing to the margin; a gradient only where z > 0",
         ),
         Mistake(
             "mask-inverted",

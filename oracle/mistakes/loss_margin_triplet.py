@@ -121,6 +121,7 @@ def _with(settings: str) -> tuple[str, str]:
 
 _GRADIENTS = ("dx", "dpositive", "dnegative")
 _ALL = ("out", *_GRADIENTS)
+_EXCHANGED = ("near - far + k.margin", "far - near + k.margin")
 _GRADIENT = "dA = g(A, P) - g(A, N), dP = -g(A, P), dN = g(A, N), with g(x, y) the gradient of |x - y| in x"
 
 MISTAKES = (
@@ -132,7 +133,7 @@ MISTAKES = (
     *squared(_GRADIENTS),
     Mistake(
         "positive-and-negative-exchanged",
-        in_all(_ALL, ("near - far + k.margin", "far - near + k.margin")),
+        {"out": ((_EXCHANGED,),), **dict.fromkeys(_GRADIENTS, ((_EXCHANGED,), (_EXCHANGED, ("dout * counts", "-dout * counts"))))},
         "always",
         "the positive and the negative are exchanged: the anchor should be nearer to the positive",
         "max(0, |A - P| - |A - N| + m)",
@@ -173,7 +174,7 @@ MISTAKES = (
             **in_all(_GRADIENTS, ("smaller(", "larger(")),
         },
         "swap = true",
-        "swap takes the smaller of the two distances to the negative: the harder one",
+        "the larger of the two distances to the negative is taken: swap takes the smaller, which is harder to push away",
         "min(|A - N|, |P - N|)",
         _swaps,
     ),

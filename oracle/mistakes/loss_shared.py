@@ -17,7 +17,7 @@ from oracle.subjects import Call
 
 BOTH = ("dx", "dtarget")
 EPSILONS = ("1e-5", "1e-7", "1e-8", "1e-9", "1e-10", "1e-12", "1e-15")  # that are seen in logarithms
-RETURN = 'return each if k.reduction == "none" else each.sum() / k.D'
+_RETURN = 'return each if k.reduction == "none" else each.sum()'
 
 
 def prepare(call: Call, losses: int | None = None) -> SimpleNamespace:
@@ -52,8 +52,11 @@ def in_all(tensors: tuple[str, ...], *ways: Edit) -> dict[str, Variants]:
 # ---- the mistakes
 
 
-def directions(loss: str, gradient: str, gradients: tuple[str, ...] = BOTH) -> tuple[Mistake, ...]:
-    """Of the formulas "L = ..." and "dO = ...", in the letters of the course note."""
+def directions(
+    loss: str, gradient: str, gradients: tuple[str, ...] = BOTH, upstream: str = "dout * "
+) -> tuple[Mistake, ...]:
+    """Of the formulas "L = ..." and "dO = ...", in the letters of the course note. `upstream` is how a kernel
+    multiplies by the gradient from above."""
     return (
         Mistake(
             "loss-sign",
@@ -64,14 +67,14 @@ def directions(loss: str, gradient: str, gradients: tuple[str, ...] = BOTH) -> t
         ),
         Mistake(
             "gradient-sign",
-            in_all(gradients, ("dout * ", "-dout * ")),
+            in_all(gradients, (upstream, f"-{upstream}")),
             "always",
             "the gradient has the wrong sign",
             gradient,
         ),
         Mistake(
             "upstream-ignored",
-            in_all(gradients, ("dout * ", "")),
+            in_all(gradients, (upstream, "")),
             "dL is not 1",
             "the gradient that comes from above is left out",
             gradient,
@@ -79,12 +82,14 @@ def directions(loss: str, gradient: str, gradients: tuple[str, ...] = BOTH) -> t
     )  # fmt: skip
 
 
-def reductions(gradients: tuple[str, ...] = BOTH, losses: str = "x.size") -> tuple[Mistake, ...]:
-    """`losses` is their number, in the text of a kernel."""
+def reductions(
+    gradients: tuple[str, ...] = BOTH, losses: str = "x.size", divisor: str = " / k.D"
+) -> tuple[Mistake, ...]:
+    """`losses` is their number, in the text of a kernel, and `divisor` what a mean is divided by."""
     return (
         Mistake(
             "missing-batch-mean",
-            in_all(("out", *gradients), (" / k.D", "")),
+            in_all(("out", *gradients), (divisor, "")),
             "more than one element",
             "the sum is returned where torch takes the mean; its gradient then lacks the division too",
             "divide by the number of losses, in the loss and in its gradient",
@@ -93,7 +98,7 @@ def reductions(gradients: tuple[str, ...] = BOTH, losses: str = "x.size") -> tup
         ),
         Mistake(
             "extra-batch-mean",
-            in_all(("out", *gradients), (" / k.D", " / k.D / len(x)"), (" / k.D", f" / {losses}")),
+            in_all(("out", *gradients), (divisor, f"{divisor} / len(x)"), (divisor, f" / {losses}")),
             "N > 1",
             "the division by the number of losses is made once too often, or where the reduction is no mean",
             "divide by the number of losses once, for reduction=mean alone",
@@ -103,8 +108,8 @@ def reductions(gradients: tuple[str, ...] = BOTH, losses: str = "x.size") -> tup
             "reduction-ignored",
             {"out": (
                 (('k.reduction == "none"', "False"),),
-                ((RETURN, "return each.mean()"),),
-                ((RETURN, "return each"),),
+                ((f"{_RETURN}{divisor}", "return each.mean()"),),
+                ((f"{_RETURN}{divisor}", "return each"),),
             )},
             "reduction is not the one that is built in",
             "the reduction argument has no effect",

@@ -19,7 +19,7 @@ from oracle.subjects import (
     naive_spatial,
 )
 from oracle.subjects.attempt import attempt
-from scratchnet.naive import conv, dropout, linear, pooling
+from scratchnet.naive import conv, dropout, linear, padding, pooling
 
 Gradients = dict[str, Any]
 Sizes = tuple[int, ...]
@@ -48,12 +48,17 @@ def _conv(call: Call) -> tuple[Any, Callable[[], Gradients]]:
     x, weight, bias = call.inputs["x"], call.parameters["weight"], call.parameters.get("bias")
     axes, settings = x.ndim - 2, call.settings
     stride, dilation = (_per_axis(settings[name], axes) for name in ("stride", "dilation"))
-    letters = (stride, _borders(settings["padding"], weight.shape[2:], dilation), dilation, settings["groups"])
+    P, mode, I = _borders(settings["padding"], weight.shape[2:], dilation), settings["padding_mode"], x
+    bordered = mode != "zeros"
+    if bordered:  # the border is made of x, and nothing is left to pad
+        I = padding.pad(x, P, mode)
+    letters = (stride, [(0, 0)] * axes if bordered else P, dilation, settings["groups"])
 
     def gradients() -> Gradients:
-        return _named(call, conv.conv_gradients(call.upstream["dout"], x, weight, *letters))
+        found = _named(call, conv.conv_gradients(call.upstream["dout"], I, weight, *letters))
+        return found | {"dx": padding.pad_gradient(found["dx"], x, P, mode)} if bordered else found
 
-    return conv.conv(x, weight, bias, *letters), gradients
+    return conv.conv(I, weight, bias, *letters), gradients
 
 
 def _max_pool(call: Call) -> tuple[Any, Callable[[], Gradients]]:

@@ -27,6 +27,7 @@ _NAME = 64  # bytes: "ddecoder.layers.0.multihead_attn.in_proj_weight" has 47
 _ARRAY = struct.Struct(f"<{_NAME}sIIQ6Q")
 _AXES = 6
 _SMALL = 1 << 16
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _DTYPES = tuple(
     map(np.dtype, ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?", "c16", "c8", "g"))
 )
@@ -62,7 +63,8 @@ def pack(frame: Frame, caps: Caps) -> list[bytes | memoryview]:
     heads: list[bytes] = []
     data: list[bytes | memoryview] = []
     for name, array in frame.arrays.items():
-        array = np.asarray(array, array.dtype.newbyteorder("="), order="C")
+        native = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
+        array = np.asarray(array, native, order="C")
         if len(name.encode()) > _NAME:
             raise ProtocolError(f"the name {name!r} is longer than {_NAME} bytes")
         if array.dtype not in _DTYPES or array.ndim > _AXES:
@@ -72,7 +74,7 @@ def pack(frame: Frame, caps: Caps) -> list[bytes | memoryview]:
         shape = (*array.shape, *[0] * (_AXES - array.ndim))
         heads.append(_ARRAY.pack(name.encode(), _DTYPES.index(array.dtype), array.ndim, array.nbytes, *shape))
         data.append(array.reshape(-1).view(np.uint8).data)
-    text = json.dumps(frame.text, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+    text = _JSON.encode(frame.text).encode(errors="replace")
     size = sum(map(len, data))
     if len(data) > caps.arrays or len(text) > caps.text or size > caps.data:
         raise ProtocolError(
@@ -96,11 +98,12 @@ def unpack(read: Callable[[int], bytearray], caps: Caps, expected_id: int | None
         raise ProtocolError(
             f"{count} arrays, {text_size} bytes of text, {data_size} bytes of data: more than is accepted"
         )
-    heads = [_described(read(_ARRAY.size)) for _ in range(count)]
+    described = read(count * _ARRAY.size + text_size)  # in one piece: every system call counts in a case of 0.2 ms
+    heads = [_described(*_ARRAY.unpack_from(described, place * _ARRAY.size)) for place in range(count)]
     if sum(size for _, _, _, size in heads) != data_size:
         raise ProtocolError("the arrays' sizes do not add up to the frame's")
     try:
-        text = json.loads(bytes(read(text_size)))
+        text = json.loads(described[count * _ARRAY.size :])
     except (ValueError, RecursionError):
         raise ProtocolError("the text is no JSON") from None
     if not isinstance(text, dict):
@@ -109,9 +112,8 @@ def unpack(read: Callable[[int], bytearray], caps: Caps, expected_id: int | None
     return Frame(frame_id, text, arrays)
 
 
-def _described(raw: bytearray) -> tuple[str, np.dtype, tuple[int, ...], int]:
+def _described(name: bytes, code: int, ndim: int, size: int, *sizes: int) -> tuple[str, np.dtype, tuple[int, ...], int]:
     """(name, dtype, shape, bytes). Raises ProtocolError where they contradict each other."""
-    name, code, ndim, size, *sizes = _ARRAY.unpack(raw)
     if code >= len(_DTYPES) or ndim > _AXES:
         raise ProtocolError(f"an array of dtype code {code} and {ndim} axes")
     shape, dtype = tuple(sizes[:ndim]), _DTYPES[code]

@@ -17,6 +17,8 @@ from scratchnet.explain.windows import Windows
 class ConvExplanation(Explanation):
     def __init__(self, layer: Any, x: np.ndarray, dout: np.ndarray):
         super().__init__(layer, x, dout)
+        if layer.padding_mode != "zeros":
+            raise ValueError(f"padding_mode={layer.padding_mode} cannot be explained yet, only zeros around the image")
         self.windows = Windows(
             x.shape[2:], dout.shape[2:], layer.kernel_size, layer.stride, layer._widths, layer.dilation
         )

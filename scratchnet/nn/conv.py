@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchnet.checks import check_dtype, check_shape, per_axis
 from scratchnet.nn import init
-from scratchnet.nn.module import Module, Parameter
+from scratchnet.nn.module import Module, Parameter, needs_grad
 from scratchnet.ops.conv import conv_backward, conv_forward
 from scratchnet.ops.padding import index_pad_backward, index_pad_forward, reflected, replicated, wrapped
 
@@ -71,19 +71,19 @@ class _Conv(Module):
         check_dtype(self, x=x, weight=self.weight)
         check_shape(self, "x", x, ("N", self.in_channels, *("D", "H", "W")[3 - self.ndim :]))
         bias = None if self.bias is None else self.bias.data
-        border, widths = None, self._widths
+        border, widths, needs_dx = None, self._widths, needs_grad(x)
         if self.padding_mode != "zeros":  # the border is made of x, and nothing is left to pad
             x, border = index_pad_forward(x, widths, _BORDERS[self.padding_mode])
             widths = [(0, 0)] * self.ndim
         out, cache = conv_forward(x, self.weight.data, bias, self.stride, widths, self.dilation, self.groups)
-        self.keep((cache, border, out.shape))
+        self.keep((cache, border, out.shape, needs_dx))
         return out
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
-        cache, border, shape = self.kept()
+        cache, border, shape, needs_dx = self.kept()
         check_dtype(self, dout=dout, weight=self.weight)
         check_shape(self, "dout", dout, shape)
-        dx, dw, db = conv_backward(dout, cache)
+        dx, dw, db = conv_backward(dout, cache, needs_dx)
         self.weight.add_grad(dw)
         if self.bias is not None:
             self.bias.add_grad(db)

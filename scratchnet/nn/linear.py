@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchnet.checks import check_dout, check_dtype, check_shape
 from scratchnet.nn import init
-from scratchnet.nn.module import Module, Parameter
+from scratchnet.nn.module import Module, Parameter, needs_grad
 from scratchnet.ops.linear import bilinear_backward, bilinear_forward, linear_backward, linear_forward
 
 
@@ -42,14 +42,14 @@ class Linear(Module):
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"Linear: x has shape {x.shape}, (..., {self.in_features}) expected (in_features)")
         out, cache = linear_forward(x, self.weight.data, None if self.bias is None else self.bias.data)
-        self.keep((cache, out.shape))
+        self.keep((cache, out.shape, needs_grad(x)))
         return out
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
-        cache, shape = self.kept()
+        cache, shape, needs_dx = self.kept()
         check_dtype(self, dout=dout, weight=self.weight)
         check_shape(self, "dout", dout, shape)
-        dx, dw, db = linear_backward(dout, cache)
+        dx, dw, db = linear_backward(dout, cache, needs_dx)
         self.weight.add_grad(dw)
         if self.bias is not None:
             self.bias.add_grad(db)

@@ -24,6 +24,29 @@ def no_grad() -> Iterator[None]:
         _keep = before
 
 
+_data: np.ndarray | None = None  # the input whose gradient nobody needs
+
+
+@contextmanager
+def no_input_grad(x: np.ndarray) -> Iterator[None]:
+    """Inside this block x is data, whose gradient nobody needs: a forward in it lets the backward leave that out.
+
+    A convolution or linear layer that reads x, or a view of it, then has 0 for its dx; all other gradients are as ever.
+    For training: the dx of the first layer costs a sixth of an update of LeNet-5. In torch: x.requires_grad is False.
+    """
+    global _data
+    before, _data = _data, x
+    try:
+        yield
+    finally:
+        _data = before
+
+
+def needs_grad(x: np.ndarray) -> bool:
+    """Whether the gradient of x, the input of a layer, is needed: see `no_input_grad`."""
+    return _data is None or not np.may_share_memory(x, _data)
+
+
 class Parameter:
     """An array that is learned, and its gradient. `grad` is None until a backward adds into it."""
 
@@ -163,7 +186,8 @@ class Module:
             if name in state and np.shape(state[name]) != own[name][0].shape
         ]
         if problems:
-            raise ValueError(f"the state does not fit {type(self).__name__}: " + "; ".join(problems))
+            more = [f"and {len(problems) - 6} more"] if len(problems) > 6 else []
+            raise ValueError(f"the state does not fit {type(self).__name__}: " + "; ".join(problems[:6] + more))
         for name, (value, _, _) in own.items():
             target = value.data if isinstance(value, Parameter) else value
             target[...] = state[name]

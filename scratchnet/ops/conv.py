@@ -47,10 +47,10 @@ def conv_forward(
     return out, (xp, w, stride, padding, dilation, groups)
 
 
-def conv_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dout (N, K, *out) -> dx (N, C, *sizes), dw (K, C/groups, *kernel), db (K,)."""
+def conv_backward(dout: np.ndarray, cache: Any, needs_dx: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dout (N, K, *out) -> dx (N, C, *sizes), 0 where nobody needs it, dw (K, C/groups, *kernel), db (K,)."""
     xp, w, stride, padding, dilation, groups = cache
-    dxp = scatter(dout, w, stride, dilation, xp.shape[2:], groups)
+    dxp = scatter(dout, w, stride, dilation, xp.shape[2:], groups) if needs_dx else np.zeros_like(xp)
     dw = weight_gradient(xp, dout, w.shape, stride, dilation, groups)
     db = dout.sum(axis=(0, *range(2, dout.ndim)))
     return crop(dxp, padding), dw, db
@@ -70,12 +70,14 @@ def gather(xp: np.ndarray, w: np.ndarray, stride: Sizes, dilation: Sizes, out_si
 
 def scatter(dout: np.ndarray, w: np.ndarray, stride: Sizes, dilation: Sizes, sizes: Sizes, groups: int) -> np.ndarray:
     """dxp[n, c, y*stride + r*dilation] += w[k, c, r] * dout[n, k, y], in an image of `sizes`."""
-    channels, rows = groups * w.shape[1], _rows(dout, groups)
+    channels = groups * w.shape[1]
     dxp = np.empty((len(dout), channels, *sizes), dout.dtype)
-    for some in _blocks(len(dout), channels * prod(w.shape[2:]) * rows.shape[-1] * dout.itemsize):
-        columns = _by_group(w, groups).swapaxes(-1, -2) @ rows[some]
-        columns = columns.reshape(len(columns), channels, *w.shape[2:], *dout.shape[2:])
-        dxp[some] = add_windows(columns, sizes, stride, dilation)
+    for some in _blocks(len(dout), channels * prod(w.shape[2:]) * prod(dout.shape[2:]) * dout.itemsize):
+        images_last = np.moveaxis(dout[some], 0, -1)  # each window is then added for all images at once
+        rows = images_last.reshape(groups, len(w) // groups, prod(images_last.shape[1:]))
+        columns = _by_group(w, groups).swapaxes(-1, -2) @ rows
+        columns = columns.reshape(channels, *w.shape[2:], *images_last.shape[1:])
+        dxp[some] = add_windows(np.moveaxis(columns, -1, 0), sizes, stride, dilation)
     return dxp
 
 
@@ -84,12 +86,12 @@ def weight_gradient(
 ) -> np.ndarray:
     """dw[k, c, r] = sum over n, y of dout[n, k, y] * xp[n, c, y*stride + r*dilation]."""
     rows = _rows(dout, groups)
-    dw = np.zeros((groups, shape[0] // groups, prod(shape[1:])), dout.dtype)
+    dw = np.zeros((groups, prod(shape[1:]), shape[0] // groups), dout.dtype)
     for some in _blocks(len(xp), xp.shape[1] * prod(shape[2:]) * rows.shape[-1] * xp.itemsize):
         columns = _columns(xp[some], shape[2:], stride, dilation, dout.shape[2:], groups)
         for row, column in zip(rows[some], columns, strict=True):  # one product for all would need N times dw
-            dw += row @ column.swapaxes(-1, -2)
-    return dw.reshape(shape)
+            dw += column @ row.swapaxes(-1, -2)
+    return dw.swapaxes(-1, -2).reshape(shape)
 
 
 def _blocks(images: int, bytes_each: int) -> Iterator[slice]:

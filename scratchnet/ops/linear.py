@@ -20,10 +20,10 @@ def linear_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> tuple[
     return out, (x, w)
 
 
-def linear_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dout (..., O) -> dx = dout w, dw = dout^T x, db = sum of dout over all rows."""
+def linear_backward(dout: np.ndarray, cache: Any, needs_dx: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dout (..., O) -> dx = dout w, or 0 where nobody needs it, dw = dout^T x, db = sum of dout over all rows."""
     x, w = cache
-    dx = dout @ w
+    dx = dout @ w if needs_dx else np.zeros_like(x)
     rows = dout.reshape(prod(dout.shape[:-1]), dout.shape[-1])
     dw = rows.T @ x.reshape(len(rows), x.shape[-1])
     return dx, dw, rows.sum(axis=0)

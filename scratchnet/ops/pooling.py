@@ -38,14 +38,14 @@ def max_pool_forward(
     winner = np.empty(out.shape, np.min_scalar_type(prod(kernel)))  # the number of the tap that is ahead
     winner[...] = _first_taps(sizes, kernel, stride, padding, dilation, out_sizes)
     for number, (_, place) in enumerate(taps(kernel, stride, dilation, out_sizes)):
-        window = xp[place]
+        window = np.ascontiguousarray(xp[place])  # in one piece: it is read four times
         ahead = (window > out) | (window != window)
         np.maximum(out, window, out=out)
         np.maximum(winner, np.multiply(ahead, number, dtype=winner.dtype), out=winner)  # later taps, larger numbers
 
     starts = np.ix_(*(np.arange(o) * s - p for o, s, p in zip(out_sizes, stride, padding)))
     steps = np.ix_(*(np.arange(f) * d for f, d in zip(kernel, dilation)))
-    index = _flat(starts, sizes) + _flat(steps, sizes).ravel()[winner]
+    index = _flat(starts, sizes) + _flat(steps, sizes).take(winner)
     return out, (index, x.shape, len(kernel))
 
 

@@ -57,8 +57,9 @@ def add_windows(columns: np.ndarray, sizes: Sizes, stride: Sizes, dilation: Size
     """
     n = len(sizes)
     lead, kernel, out = columns.shape[: -2 * n], columns.shape[-2 * n : -n], columns.shape[-n:]
-    xp = np.zeros((*lead, *sizes), columns.dtype)
     everywhere = (slice(None),) * n
+    one: Any = (..., *(0,) * n, *everywhere)
+    xp = np.zeros_like(columns[one], shape=(*lead, *sizes))  # with the axes in the same order in memory
     for offset, place in taps(kernel, stride, dilation, out):
         column: Any = (..., *offset, *everywhere)
         xp[place] += columns[column]

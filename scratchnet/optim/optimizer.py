@@ -13,9 +13,6 @@ from scratchnet.nn.module import Parameter
 IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")  # torch's settings that change no result
 SCHEDULE = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")  # what schedules keep in a group
 
-IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")  # torch's settings that change no result
-SCHEDULE = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")  # what schedules keep in a group
-
 
 class Optimizer:
     """Base of all optimizers, by torch.optim.Optimizer's names.

@@ -6,6 +6,7 @@
     history.py          what training went through, as arrays and as a figure
     early_stopping.py   when to stop, and the weights to return to
     checkpoint.py       everything that training needs to go on as if it had never stopped
+    interrupt.py        Ctrl-C that waits for the end of an update
     progress.py         the progress bar
 
 Source: course note, section 5.

@@ -4,12 +4,15 @@
     optimizer        its state and settings, the learning rate in force among them
     scheduler        where it stands
     early_stopping   the best so far, and its weights
+    batches          the order of the epoch under way, and how far it has come
     generators       the state of each random generator that the network (dropout) or the mini-batches (their order,
                      augmentation) hold
+    running          the sums of the epoch under way
     history          what training went through
+    kinds            the class of each part
 
-A checkpoint is written at the end of an epoch, under another name first: whatever stops the program, the file under
-its own name is whole.
+A checkpoint is written between two updates, under another name first: whatever stops the program, the file under its
+own name is whole.
 """
 
 from __future__ import annotations
@@ -17,13 +20,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from scratchnet.nn.module import Parameter
 from scratchnet.serialization import load, save
-from scratchnet.training.history import History
+from scratchnet.training.history import History, Running
+
+OWN = {"kinds", "generators", "running", "history"}  # what is no part that is given
 
 
 class Checkpoint:
@@ -35,33 +40,46 @@ class Checkpoint:
     def __init__(self, path: str | Path, parts: Mapping[str, Any], random: Mapping[str, Any]):
         self.path = Path(path)
         self.parts = {name: part for name, part in parts.items() if part is not None}
+        self.kinds = {name: type(part).__name__ for name, part in self.parts.items()}
         self.generators = dict(_generators(random, "", set()))
 
-    def save(self, history: History) -> None:
+    def save(self, history: History, running: Running) -> None:
         state = {name: part.state_dict() for name, part in self.parts.items()}
         states = {name: generator.bit_generator.state for name, generator in self.generators.items()}
-        save({**state, "generators": states, "history": asdict(history)}, self.path)
+        own = {"kinds": self.kinds, "generators": states, "running": asdict(running), "history": asdict(history)}
+        save({**state, **own}, self.path)
 
-    def load(self) -> History:
-        """Put everything back; returns the history so far.
+    def load(self) -> tuple[History, Running]:
+        """Put everything back; returns the history so far and the epoch under way.
 
-        Raises ValueError for a file of another training: with other parts, or another network or optimizer.
+        Raises ValueError for another file, and for one of another training: with other parts, or another network or
+        optimizer.
         """
         state = load(self.path)
-        for what, given, own in (
-            ("", set(state) - {"generators", "history"}, set(self.parts)),
-            ("generators: ", set(state.get("generators", ())), set(self.generators)),
-        ):
-            if given != own:
-                raise ValueError(
-                    f"{self.path} is the checkpoint of another training: it has {what}{', '.join(sorted(given))}, "
-                    f"expected is {what}{', '.join(sorted(own))}; give fit what it was given then, or another file"
-                )
+        if not isinstance(state, Mapping) or not set(state) >= OWN:
+            raise ValueError(f"{self.path} is no checkpoint, but another .npz file; give the checkpoint= of a training")
+        given, own = _inventory(state["kinds"], state["generators"]), _inventory(self.kinds, self.generators)
+        if given != own:
+            names = (", ".join(sorted(only)) or "nothing else" for only in (given - own, own - given))
+            self._refuse("it has {}, this one {}".format(*names))
         for name, part in self.parts.items():
-            part.load_state_dict(state[name])
+            try:
+                part.load_state_dict(state[name])
+            except ValueError as error:
+                self._refuse(f"{name}: {error}")
         for name, generator in self.generators.items():
             generator.bit_generator.state = state["generators"][name]
-        return History(**state["history"])
+        return History(**state["history"]), Running(**state["running"])
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise ValueError(
+            f"{self.path} is the checkpoint of another training: {why}; "
+            "give fit what it was given then, or another file"
+        ) from None
+
+
+def _inventory(kinds: Mapping[str, str], generators: Mapping[str, Any]) -> set[str]:
+    return {f"{name} {kind}" for name, kind in kinds.items()} | {f"random generator {name}" for name in generators}
 
 
 def _generators(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, np.random.Generator]]:

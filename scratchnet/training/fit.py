@@ -15,8 +15,9 @@ from scratchnet.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from scratchnet.optim.optimizer import Optimizer
 from scratchnet.training.checkpoint import Checkpoint
 from scratchnet.training.early_stopping import EarlyStopping
-from scratchnet.training.history import BATCHES, History
-from scratchnet.training.progress import Show, progress_bar
+from scratchnet.training.history import BATCHES, History, Running
+from scratchnet.training.interrupt import deferred_interrupt
+from scratchnet.training.progress import progress_bar
 from scratchnet.training.update import Pair, evaluate, forward_backward
 
 
@@ -35,6 +36,7 @@ def fit(
     clip_value: float | None = None,
     early_stopping: EarlyStopping | None = None,
     checkpoint: str | Path | None = None,
+    checkpoint_every: int | None = None,
     resume: bool = False,
     chunk_size: int | None = None,
     progress: bool = False,
@@ -49,7 +51,9 @@ def fit(
                     a ReduceLROnPlateau looks at `monitor`: "<watched set> loss" or "<watched set> accuracy"
     clip_norm       largest norm of all gradients together, clip_value the largest gradient, before each step
     early_stopping  see EarlyStopping
-    checkpoint      a file, written before the first epoch and after each one; Ctrl-C leaves it whole
+    checkpoint      a file, written before the first epoch and after each one, with checkpoint_every=n also after every
+                    n updates, and at Ctrl-C after the update in which it comes (a second Ctrl-C stops at once: the file
+                    is then the one before). Whenever the program ends, the file is whole
     resume          go on from that file if it is there. The result is bit for bit the one of a training that was never
                     interrupted, given the same arguments and the same data in `batches` and `watch` (the file has none
                     of it: seed their split); only `epochs` may be larger
@@ -59,20 +63,23 @@ def fit(
     Raises FloatingPointError once the loss is not finite, ValueError for arguments that do not go together.
     """
     watch = watch or {}
-    _check(watch, scheduler, schedule_each, monitor, early_stopping, checkpoint, resume)
-    history = History()
-    parts = {"net": net, "optimizer": optimizer, "scheduler": scheduler, "early_stopping": early_stopping}
+    _check(watch, scheduler, schedule_each, monitor, early_stopping, checkpoint, checkpoint_every, resume)
+    history, running = History(), Running()
+    parts = {
+        "net": net, "optimizer": optimizer, "scheduler": scheduler, "early_stopping": early_stopping,
+        "batches": batches,
+    }  # fmt: skip
     kept = Checkpoint(checkpoint, parts, {"net": net, "batches": batches}) if checkpoint is not None else None
     if early_stopping is not None:
         early_stopping.begin()
 
-    def record(updates: int, seconds: float, batch_loss: float, batch_accuracy: float) -> None:
+    def record(epoch: Running) -> None:
         """The end of an epoch: what comes once for each."""
         history.lr.append(float(optimizer.param_groups[0]["lr"]))
         history.epochs.append(len(history.epochs))
-        history.updates.append(updates)
-        history.seconds.append(seconds)
-        history.record(BATCHES, batch_loss, batch_accuracy)
+        history.updates.append(epoch.updates + sum(history.updates[-1:]))
+        history.seconds.append(epoch.seconds + sum(history.seconds[-1:]))
+        history.record(BATCHES, *epoch.means())
         for name, (x, y) in watch.items():
             history.record(name, *evaluate(net, loss, x, y))
         if isinstance(scheduler, ReduceLROnPlateau) and monitor is not None and history.epochs[-1]:
@@ -82,11 +89,18 @@ def fit(
         if early_stopping is not None:
             early_stopping.update(history, net)
         if kept is not None:
-            kept.save(history)
+            kept.save(history, Running())
 
-    def step(x: Any, y: Any) -> tuple[float, float]:
+    def step(x: Any, y: Any) -> None:
+        """One update."""
         optimizer.zero_grad()
-        result = forward_backward(net, loss, x, y, chunk_size)
+        value, accuracy = forward_backward(net, loss, x, y, chunk_size)
+        running.add(value, accuracy, len(x))
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss is {value} at update {history.updates[-1] + running.updates} (epoch {len(history.epochs)}): "
+                "training diverged; use a smaller lr, or look for infinite inputs and weights"
+            )
         if clip_norm is not None:
             clip_grad_norm_(net.parameters(), clip_norm)
         if clip_value is not None:
@@ -94,42 +108,40 @@ def fit(
         optimizer.step()
         if scheduler is not None and schedule_each == "update":
             scheduler.step()
-        return result
 
     if kept is not None and resume and kept.path.exists():
-        history = kept.load()
+        history, running = kept.load()
         if set(history.loss) != {BATCHES, *watch}:
             raise ValueError(f"{kept.path} watched {sorted(history.loss)}, expected is {sorted({BATCHES, *watch})}")
     else:
-        record(0, 0.0, math.nan, math.nan)
-    with progress_bar(progress, epochs, epochs * len(batches), history.updates[-1]) as show:
+        batches.begin()
+        record(running)
+    done = history.updates[-1] + running.updates
+    with (
+        deferred_interrupt(kept is not None) as interrupted,
+        progress_bar(progress, epochs, epochs * len(batches), done) as show,
+    ):
         while history.epochs[-1] < epochs and not (early_stopping and early_stopping.stopped):
             net.train()
             start = clock()
-            means = _epoch(step, batches, history, show)
-            record(history.updates[-1] + len(batches), history.seconds[-1] + clock() - start, *means)
+            for x, y in batches:
+                step(x, y)
+                done += 1
+                show(len(history.epochs), *running.means())
+                if kept is not None and (interrupted() or (checkpoint_every and done % checkpoint_every == 0)):
+                    running.seconds += clock() - start
+                    kept.save(history, running)
+                    start = clock()
+                if interrupted():
+                    raise KeyboardInterrupt
+            running.seconds += clock() - start
+            record(running)
+            running = Running()
+            if interrupted():
+                raise KeyboardInterrupt
     if early_stopping is not None:
         early_stopping.restore(net)
     return history
-
-
-def _epoch(
-    step: Callable[[Any, Any], tuple[float, float]], batches: DataLoader, history: History, show: Show
-) -> tuple[float, float]:
-    """One pass over `batches`; returns the means of loss and accuracy over its samples."""
-    epoch, samples, loss_sum, right = history.epochs[-1] + 1, 0, 0.0, 0.0
-    for number, (x, y) in enumerate(batches, 1):
-        value, accuracy = step(x, y)
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"the loss is {value} at update {history.updates[-1] + number} (epoch {epoch}): training diverged; "
-                "use a smaller lr, or look for infinite inputs and weights"
-            )
-        samples += len(x)
-        loss_sum += value * len(x)
-        right += accuracy * len(x)
-        show(epoch, loss_sum / samples, right / samples)
-    return (loss_sum / samples, right / samples) if samples else (math.nan, math.nan)
 
 
 def _check(
@@ -139,6 +151,7 @@ def _check(
     monitor: str | None,
     early_stopping: EarlyStopping | None,
     checkpoint: Any,
+    checkpoint_every: int | None,
     resume: bool,
 ) -> None:
     """Before the first epoch, not after it."""
@@ -158,3 +171,8 @@ def _check(
         names.curve(early_stopping.monitor)
     if resume and checkpoint is None:
         raise ValueError("resume=True without checkpoint=, the file to go on from")
+    if checkpoint_every is not None and (checkpoint is None or checkpoint_every < 1):
+        raise ValueError(
+            f"checkpoint_every={checkpoint_every} with checkpoint={checkpoint}: a number of updates from 1 on, and "
+            "the file to write, expected"
+        )

@@ -12,6 +12,30 @@ BATCHES = "batches"
 
 
 @dataclass
+class Running:
+    """The epoch under way: sums over the samples that went through it so far."""
+
+    updates: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    right: float = 0.0
+
+    def add(self, loss: float, accuracy: float, samples: int) -> None:
+        """One more update, with the means over its samples."""
+        self.updates += 1
+        self.samples += samples
+        self.loss_sum += loss * samples
+        self.right += accuracy * samples
+
+    def means(self) -> tuple[float, float]:
+        """Loss and accuracy; nan before the first update."""
+        if not self.samples:
+            return math.nan, math.nan
+        return self.loss_sum / self.samples, self.right / self.samples
+
+
+@dataclass
 class History:
     """What training went through: one entry per epoch in each list, the first of them before any update.
 

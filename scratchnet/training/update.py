@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.nn.module import Module, no_grad
+from scratchnet.nn.module import Module, no_grad, no_input_grad
 
 Pair = tuple[np.ndarray, np.ndarray]  # inputs (N, ...), targets (N, ...)
 
@@ -35,7 +35,8 @@ def forward_backward(
     total, right = 0.0, 0.0
     for part in parts(len(x), chunk_size or len(x)):
         share = len(x[part]) / len(x) if averages(loss) else 1.0
-        out = net(x[part])
+        with no_input_grad(x):
+            out = net(x[part])
         total += share * float(loss(out, y[part]))
         right += count_right(out, y[part])
         dout, _ = loss.backward(share)

@@ -22,6 +22,7 @@ CASES = [
     make(SPECS[name], setting, "float64", style, seed=3)
     for name in explainable()
     for setting in islice(SPECS[name].grid(), SETTINGS)
+    if setting.args.get("padding_mode", "zeros") == "zeros"
     for style in ("integer", "ties")
 ]
 CONV = "Conv2d(in_channels=2,out_channels=2,kernel_size=2,stride=2,padding=1,groups=2)[x=1x2x4x4]@float64,integer#0"
@@ -45,8 +46,9 @@ def test_every_element_is_the_sum_of_its_terms(case: Case):
     layer = getattr(scratchnet.nn, case.spec.name)(**call.settings).double()
     layer.load_state_dict(dict(call.parameters))
     explanation = explain_layer(layer, call.inputs["x"], call.upstream["dout"])
-    assert explanation.shapes == {name: array.shape for name, array in expected.tensors.items()}
-    for name, array in expected.tensors.items():
+    sums = {name: array for name, array in expected.tensors.items() if name != "indices"}
+    assert explanation.shapes == {name: array.shape for name, array in sums.items()}
+    for name, array in sums.items():
         step = max(1, array.size // 60)  # every element of small tensors
         for index in islice(np.ndindex(array.shape), 0, None, step):
             total = explanation.element(name, index).total
@@ -183,6 +185,7 @@ def test_on_a_narrow_terminal_the_drawings_stand_below_each_other():
         ),
         (CONV.replace("4x4", "1000x1000"), None, "x has 2,000,000 elements; take a smaller case"),
         (CONV.replace("padding=1", "padding=-1"), None, "-1"),
+        (CONV.replace("groups=2", "padding_mode=reflect"), None, "padding_mode=reflect cannot be explained yet"),
         (
             "MaxPool2d(kernel_size=2)[x=0x1x4x4]@float64,integer#0",
             "out",

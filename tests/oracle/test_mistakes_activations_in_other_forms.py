@@ -51,6 +51,13 @@ def mish_without_the_sigmoid(i, settings):
     return t + i * (1 - t * t)
 
 
+def gelu_without_the_inner_derivative(i, settings):
+    if settings["approximate"] == "none":
+        return math.erfc(-i / math.sqrt(2)) / 2 + i * math.exp(-i * i / 2) / math.sqrt(2 * math.pi)
+    t = math.tanh(math.sqrt(2 / math.pi) * (i + 0.044715 * i**3))
+    return 0.5 * (1 + t) + 0.5 * i * (1 - t * t)
+
+
 def silu_of_the_output(i, settings):
     o = i * sigmoid(i)
     return sigmoid(o) * (1 + o * (1 - sigmoid(o)))
@@ -121,6 +128,14 @@ def lower_bound_in_evaluation(call):
     return np.where(x >= 0, x, x * a)
 
 
+def sign_of_the_output(call):
+    dx, out = call.upstream["dout"].copy(), run_twin(call)["out"]
+    mean = (call.settings["lower"] + call.settings["upper"]) / 2
+    slopes = call.buffers["slopes"] if call.training else np.full(out.shape, mean, out.dtype)
+    dx[out <= 0] *= slopes[out <= 0]
+    return dx
+
+
 # ---- halves and rows
 
 
@@ -172,6 +187,7 @@ FORMS = [
     ("Hardtanh", "out", above_the_bound_alone, "bound-missing"),
     ("Hardsigmoid", "out", value(lambda i, _: clamped(0.2 * i + 0.5, 0, 1)), "keras-hard-sigmoid"),
     ("Hardsigmoid", "dx", slope(lambda i, _: float(-3 < i < 3)), "constant-missing"),
+    ("Hardsigmoid", "dx", value(lambda i, _: float(-3 < i < 3)), "constant-missing+upstream-ignored"),
     ("Hardswish", "dx", slope(lambda i, _: clamped(i + 3, 0, 6) / 6), "product-rule-missing"),
     ("Hardshrink", "out", value(lambda i, s: i if i > s["lambd"] else 0), "negative-side-missing"),
     ("Softshrink", "out", value(lambda i, s: i - s["lambd"] if abs(i) > s["lambd"] else 0), "shift-sign"),
@@ -190,6 +206,8 @@ FORMS = [
     ("PReLU", "dweight", weight_gradient_of_the_last_image, "no-sum-over-batch"),
     ("PReLU", "out", slopes_of_the_last_axis, "slope-along-wrong-axis"),
     ("RReLU", "out", lower_bound_in_evaluation, "rrelu-mean"),
+    ("RReLU", "dx", sign_of_the_output, "derivative-of-output-not-input"),
+    ("GELU", "dx", slope(gelu_without_the_inner_derivative), "inner-derivative-missing"),
     ("GLU", "out", first_half_as_gate, "glu-halves-swapped"),
     ("GLU", "dx", gate_without_gradient, "product-rule-missing"),
     ("Softmin", "dx", jacobian_of_softmax, "minus-missing"),

@@ -43,6 +43,7 @@ class Wrong(Subject):
 def square(settings):
     """One integer for every setting, nothing but stride and padding."""
     plain = settings.get("dilation", 1) == 1 and settings.get("groups", 1) == 1 and not settings.get("ceil_mode")
+    plain = plain and settings.get("padding_mode", "zeros") == "zeros" and not settings.get("return_indices")
     numbers = (settings["kernel_size"], settings["stride"], settings["padding"])
     return plain and all(isinstance(n, int) or n is None for n in numbers) and settings.get("count_include_pad", True)
 

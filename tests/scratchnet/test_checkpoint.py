@@ -1,9 +1,11 @@
 """A training that is interrupted and resumed ends with the bits of one that never stopped."""
 
+import signal
+
 import numpy as np
 import pytest
 
-from scratchnet import load, nn
+from scratchnet import load, nn, save
 from scratchnet.data import Compose, DataLoader, RandomCrop, RandomHorizontalFlip
 from scratchnet.models import MLP
 from scratchnet.optim import SGD, Adam, lr_scheduler, weight_decay_groups
@@ -75,6 +77,30 @@ class Interrupted(nn.CrossEntropyLoss):
         return super().forward(x, target)
 
 
+def interrupt():
+    raise KeyboardInterrupt
+
+
+class InTraining(nn.CrossEntropyLoss):
+    """Something happens at this backward, counted from 1: a backward belongs to an update, not to an evaluation."""
+
+    def __init__(self, at, happens=interrupt):
+        super().__init__()
+        self.left, self.happens = at, happens
+
+    def backward(self, dout=None):
+        self.left -= 1
+        if self.left == 0:
+            self.happens()
+        return super().backward(dout)
+
+
+def done(path):
+    """The updates behind the checkpoint."""
+    state = load(path)
+    return state["history"]["updates"][-1] + state["running"]["updates"]
+
+
 def assert_same(first, second):
     assert first.keys() == second.keys()
     for name in first:
@@ -123,6 +149,103 @@ def test_a_write_that_is_interrupted_leaves_the_checkpoint_before_it(tmp_path, m
     assert [file.name for file in tmp_path.iterdir()] == ["training.npz"]
 
 
+@pytest.mark.parametrize(("kind", "one_generator"), [("plateau", True), ("onecycle", False)])
+@pytest.mark.parametrize("at", range(4, 8))  # the last of an epoch of three updates, the three after it, and one more
+def test_a_checkpoint_every_update_loses_nothing_in_the_middle_of_an_epoch(tmp_path, kind, one_generator, at):
+    whole = Training(kind, one_generator=one_generator)
+    expected = whole.end(whole.fit())
+    path = tmp_path / "training.npz"
+    with pytest.raises(KeyboardInterrupt):
+        Training(kind, one_generator=one_generator).fit(loss=InTraining(at), checkpoint=path, checkpoint_every=1)
+    assert done(path) == at - 1
+    resumed = Training(kind, seed=7, one_generator=one_generator)
+    updates = InTraining(0)
+    assert_same(resumed.end(resumed.fit(loss=updates, checkpoint=path, resume=True)), expected)
+    assert -updates.left == 3 * EPOCHS - (at - 1)  # none was done again
+
+
+def test_at_most_so_many_updates_are_lost(tmp_path):
+    path = tmp_path / "training.npz"
+    for at, kept in ((2, 0), (3, 2), (4, 3), (5, 4), (6, 4), (9, 8)):  # 3, 6, ... are ends of epochs
+        with pytest.raises(KeyboardInterrupt):
+            Training().fit(loss=InTraining(at), checkpoint=path, checkpoint_every=2)
+        assert done(path) == kept, at
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 5])
+def test_ctrl_c_waits_for_the_end_of_its_update_and_writes_the_checkpoint(tmp_path, at):
+    whole = Training()
+    expected = whole.end(whole.fit())
+    path = tmp_path / "training.npz"
+    with pytest.raises(KeyboardInterrupt):
+        Training().fit(loss=InTraining(at, lambda: signal.raise_signal(signal.SIGINT)), checkpoint=path)
+    assert done(path) == at
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    resumed = Training(seed=7)
+    assert_same(resumed.end(resumed.fit(checkpoint=path, resume=True)), expected)
+
+
+def test_a_second_ctrl_c_stops_the_write_and_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
+    path, before = tmp_path / "training.npz", []
+
+    def ctrl_c(*args, **options):
+        signal.raise_signal(signal.SIGINT)
+
+    def ctrl_c_now_and_in_the_write():
+        before.append(path.read_bytes())
+        monkeypatch.setattr(np.lib.format, "write_array", ctrl_c)
+        ctrl_c()
+
+    with pytest.raises(KeyboardInterrupt):
+        Training().fit(loss=InTraining(5, ctrl_c_now_and_in_the_write), checkpoint=path)
+    assert path.read_bytes() == before[0] and done(path) == 3
+    assert [file.name for file in tmp_path.iterdir()] == ["training.npz"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_ctrl_c_of_the_programs_own_stays_its_own(tmp_path, monkeypatch):
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *args: seen.append(args))
+    try:
+        Training().fit(2, loss=InTraining(2, lambda: signal.raise_signal(signal.SIGINT)), checkpoint=tmp_path / "a.npz")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(seen) == 1 and done(tmp_path / "a.npz") == 6
+
+
+def test_a_training_that_was_broken_off_begins_anew_with_a_whole_epoch(tmp_path):
+    training, path = Training(), tmp_path / "training.npz"
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(loss=InTraining(2), checkpoint=path)
+    training.fit(0, checkpoint=path)
+    assert load(path)["batches"] == {"order": None, "samples": 0}
+    resumed = Training()
+    assert resumed.fit(1, checkpoint=path, resume=True).updates == [0, 3]
+
+
+def test_a_checkpoint_with_another_number_of_samples_is_refused(tmp_path):
+    path = tmp_path / "training.npz"
+    with pytest.raises(KeyboardInterrupt):
+        Training().fit(loss=InTraining(2), checkpoint=path, checkpoint_every=1)
+    training = Training()
+    training.loader.dataset = tuple(array[:-1] for array in training.loader.dataset)
+    with pytest.raises(ValueError, match="batches: DataLoader: the order of an epoch of 40 samples, 39 expected"):
+        training.fit(checkpoint=path, resume=True)
+
+
+def test_other_npz_files_are_refused(tmp_path):
+    path, training = tmp_path / "net.npz", Training()
+    save(training.net.state_dict(), path)
+    with pytest.raises(ValueError, match=r"no checkpoint, but another \.npz file"):
+        training.fit(checkpoint=path, resume=True)
+
+
+@pytest.mark.parametrize(("every", "path"), [(0, "a.npz"), (2, None)])
+def test_checkpoint_every_needs_a_file_and_a_number_of_updates(tmp_path, every, path):
+    with pytest.raises(ValueError, match=f"checkpoint_every={every} with checkpoint={path}: a number of updates"):
+        Training().fit(checkpoint=path, checkpoint_every=every)
+
+
 def test_a_checkpoint_of_a_finished_training_gives_its_end_again(tmp_path):
     path = tmp_path / "training.npz"
     training = Training()
@@ -143,7 +266,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     Training().fit(1, checkpoint=path)
     net = MLP(36, 3, dtype=np.float64)
     batches = DataLoader((rng(0).random((4, 36)), np.zeros(4, int)), 4)
-    with pytest.raises(ValueError, match="checkpoint of another training: it has early_stopping, net, optimizer, sch"):
+    said = "another training: it has early_stopping EarlyStopping, net Sequential, optimizer Adam, .*, this one net MLP"
+    with pytest.raises(ValueError, match=said):
         fit(net, nn.CrossEntropyLoss(), batches, SGD(net.parameters()), 1, checkpoint=path, resume=True)
 
 

@@ -1,23 +1,12 @@
 # ruff: noqa: E501  an edit stands on one line
-"""Units that bend like a ReLU with exponentials in them (ELU to Mish): the kernels, and a row for each of what people
-get wrong in it."""
+"""ELU, CELU and SELU, which are I above 0 and an exponential below: the kernels, and a row for each of what people get
+wrong in it."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from oracle.mistakes.activation_shared import (
-    NAIVE_SIGMOID,
-    RELU,
-    SIGMOID,
-    SILU,
-    SOFTPLUS,
-    Activation,
-    overflow,
-    sigmoid,
-)
+from oracle.mistakes.activation_shared import RELU, Activation, overflow
 from oracle.mistakes.kernel import Mistake
 
 # ---- the kernels
@@ -50,62 +39,7 @@ def selu_dx(x, dout, k):
     return dout * (SCALE * np.where(x > 0, 1, ALPHA * np.exp(np.minimum(x, 0))))
 
 
-def silu_out(x, k):
-    return x * sigmoid(x)
-
-
-def silu_dx(x, dout, k):
-    s = sigmoid(x)
-    return dout * (s + x * s * (1 - s))
-
-
-def mish_out(x, k):
-    return x * np.tanh(np.logaddexp(0, x))
-
-
-def mish_dx(x, dout, k):
-    t = np.tanh(np.logaddexp(0, x))
-    return dout * (t + x * (1 - t * t) * sigmoid(x))
-
-
-def gelu_out(x, k):
-    return gelu_tanh(x) if k.approximate == "tanh" else gelu(x)
-
-
-def gelu_dx(x, dout, k):
-    return dout * (gelu_tanh_slope(x) if k.approximate == "tanh" else gelu_slope(x))
-
-
-# ---- what GELU's kernels are made of
-
-_erfc = np.vectorize(math.erfc, otypes=[float])
-_A, _B = math.sqrt(2 / math.pi), 0.044715
-
-
-def gelu(x):
-    return x * _erfc(-x / math.sqrt(2)) / 2
-
-
-def gelu_slope(x):
-    return _erfc(-x / math.sqrt(2)) / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-
-
-def gelu_tanh(x):
-    return x * (1 + np.tanh(_A * (x + _B * x**3))) / 2
-
-
-def gelu_tanh_slope(x):
-    t = np.tanh(_A * (x + _B * x**3))
-    return (1 + t) / 2 + x * (1 - t * t) * _A * (1 + 3 * _B * x**2) / 2
-
-
 # ---- what only one of them can get wrong
-
-
-def _unused_branch(name: str, out: tuple[str, str], dx: tuple[str, str]) -> Mistake:
-    """Both sides are computed for every I, and multiplied by 0 or 1 instead of chosen."""
-    return overflow(name, (out,), (dx,), "np.where(I > 0, ..., ...), and exp of np.minimum(I, 0) alone")
-
 
 _ELU_O = "np.where(x > 0, x, k.alpha * np.expm1(np.minimum(x, 0)))"
 _ELU_D = "np.where(x > 0, 1, k.alpha * np.exp(np.minimum(x, 0)))"
@@ -113,6 +47,12 @@ _CELU_O = "np.where(x > 0, x, k.alpha * np.expm1(np.minimum(x, 0) / k.alpha))"
 _CELU_D = "np.where(x > 0, 1, np.exp(np.minimum(x, 0) / k.alpha))"
 _SELU_O = "SCALE * np.where(x > 0, x, ALPHA * np.expm1(np.minimum(x, 0)))"
 _SELU_D = "SCALE * np.where(x > 0, 1, ALPHA * np.exp(np.minimum(x, 0)))"
+
+
+def _unused_branch(name: str, out: tuple[str, str], dx: tuple[str, str]) -> Mistake:
+    """Both sides are computed for every I, and multiplied by 0 or 1 instead of chosen."""
+    return overflow(name, (out,), (dx,), "np.where(I > 0, ..., ...), and exp of np.minimum(I, 0) alone")
+
 
 _ELU = (
     Mistake(
@@ -169,44 +109,6 @@ _SELU = (
     _unused_branch("selu-overflow", (_SELU_O, "SCALE * ((x > 0) * x + (x <= 0) * ALPHA * (np.exp(X) - 1))"), (_SELU_D, "SCALE * ((x > 0) + (x <= 0) * ALPHA * np.exp(X))")),
 )  # fmt: skip
 
-_MISH = overflow(
-    "mish-overflow",
-    (("x * np.tanh(np.logaddexp(0, x))", "x * ((1 + np.exp(X)) ** 2 - 1) / ((1 + np.exp(X)) ** 2 + 1)"),),
-    (("sigmoid(x)", NAIVE_SIGMOID),),
-    "np.tanh(np.logaddexp(0, I)), which is 1 for a large I",
-)
-
-_GELU = (
-    Mistake(
-        "gelu-tanh-approximation",
-        {name: ((('k.approximate == "tanh"', "True"),),) for name in ("out", "dx")},
-        "approximate = none",
-        "the tanh approximation is computed; torch's default is the exact one",
-        "O = I * (1 + erf(I / sqrt(2))) / 2",
-        lambda facts: facts["approximate"] == "none",
-        convention=True,
-    ),
-    Mistake(
-        "approximation-ignored",
-        {name: ((('k.approximate == "tanh"', "False"),),) for name in ("out", "dx")},
-        "approximate = tanh",
-        "approximate has no effect: the exact function is computed",
-        "O = I * (1 + tanh(sqrt(2/pi) * (I + 0.044715 * I^3))) / 2",
-        lambda facts: facts["approximate"] == "tanh",
-    ),
-    Mistake(
-        "product-rule-missing",
-        {"dx": (
-            (("gelu_slope(x))", "_erfc(-x / math.sqrt(2)) / 2)"),),
-            (("gelu_slope(x))", "np.exp(-x * x / 2) / math.sqrt(2 * math.pi))"),),
-        )},
-        "approximate = none",
-        "I * Phi(I) is a product: its derivative has two terms",
-        "dI = dO * (Phi(I) + I * phi(I))",
-        lambda facts: facts["approximate"] == "none",
-    ),
-)  # fmt: skip
-
 TABLE = (
     Activation(
         "ELU", elu_out, elu_dx, _ELU_O, _ELU_D,
@@ -245,31 +147,6 @@ TABLE = (
         of_input=("np.where(x > 0, SCALE, x + SCALE * ALPHA)",),
         formulas=("scale * (I where I > 0, alpha * (exp(I) - 1) elsewhere)", "dO * scale * (1 where I > 0, alpha * exp(I) elsewhere)"),
         own=_SELU,
-    ),
-    Activation(
-        "SiLU", silu_out, silu_dx, "x * sigmoid(x)", "s + x * s * (1 - s)",
-        others=(SIGMOID, RELU, ("", "1 - s"), ("x * np.tanh(np.logaddexp(0, x))", "s * (1 + x)"), ("x * np.tanh(x)", "")),
-        product=("s * (1 - s)", "s", "x * s * (1 - s)"),
-        formulas=("I * sigmoid(I)", "dO * (s + I * s * (1 - s)) with s = sigmoid(I)"),
-        own=(overflow("silu-overflow", (("sigmoid(x)", NAIVE_SIGMOID),), (("sigmoid(x)", NAIVE_SIGMOID),)),),
-    ),
-    Activation(
-        "Mish", mish_out, mish_dx, "x * np.tanh(np.logaddexp(0, x))", "t + x * (1 - t * t) * sigmoid(x)",
-        others=(
-            SILU, RELU, ("x * np.tanh(x)", "np.tanh(x) + x * (1 - np.tanh(x) ** 2)"), ("np.tanh(np.logaddexp(0, x))", "(1 - t * t) * sigmoid(x)"),
-            ("x * np.logaddexp(0, x)", "np.logaddexp(0, x) + x * sigmoid(x)"), SOFTPLUS,
-        ),
-        product=("t", "x * (1 - t * t) * sigmoid(x)"),
-        inner=("t + x * (1 - t * t)", "t + x * sigmoid(x)", "t + x * (1 - sigmoid(x) ** 2)"),
-        formulas=("I * tanh(log(1 + exp(I)))", "dO * (t + I * (1 - t^2) * sigmoid(I)) with t = tanh(log(1 + exp(I)))"),
-        own=(_MISH,),
-    ),
-    Activation(
-        "GELU", gelu_out, gelu_dx, 'gelu_tanh(x) if k.approximate == "tanh" else gelu(x)',
-        'gelu_tanh_slope(x) if k.approximate == "tanh" else gelu_slope(x)',
-        others=(("x / (1 + np.exp(-1.702 * x))", "1 / (1 + np.exp(-1.702 * x))"), ("x / (1 + np.exp(-x))", "1 / (1 + np.exp(-x))"), RELU),
-        formulas=("I * Phi(I), Phi(I) = (1 + erf(I / sqrt(2))) / 2", "dO * (Phi(I) + I * phi(I)), phi(I) = exp(-I^2 / 2) / sqrt(2 pi)"),
-        own=_GELU,
     ),
 )  # fmt: skip
 
