@@ -1,52 +1,34 @@
-"""Outside of its bound, and yet not wrong: three explanations that are tried before anything is called a mistake.
+"""Outside of its bound, and yet not wrong: four explanations that are tried before anything is called a mistake.
 
 more accurate than torch   on a nonlinear function the exact result decides (oracle.exact)
 lower-precision            the subject computes in float32 (or half) inside of float64; claimed on evidence only: its
                            dtype, values that all fit into the lower precision, or a failure on `wide` integers
+less accurate than torch   in float16 and bfloat16 (oracle.half): within the derived bound all the same
 different-algorithm        a convolution by FFT or Winograd: accurate in the norm of the tensor, not in each element
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from oracle.bounds import Formula, SumsOfProducts
 from oracle.comparison import TensorResult, compare
 from oracle.exact import exact
+from oracle.formats import FORMATS, Format
+from oracle.half import derived
 from oracle.judge import CaseResult, Judgement
 from oracle.reduce import size
 from oracle.reference import in_float64, run_twin
 
-
-@dataclass(frozen=True)
-class Precision:
-    """A floating-point format: unit roundoff, smallest normal number, and the nearest values that it holds."""
-
-    name: str
-    u: float
-    tiny: float
-    round: Callable[[np.ndarray], np.ndarray]
-
-
-def _bfloat16(array: np.ndarray) -> np.ndarray:
-    bits = array.astype(np.float32).view(np.uint32)
-    return (bits & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
-
-
-LOWER = (
-    Precision("float32", 2.0**-24, float(np.finfo(np.float32).tiny), lambda a: a.astype(np.float32).astype(np.float64)),
-    Precision("float16", 2.0**-11, float(np.finfo(np.float16).tiny), lambda a: a.astype(np.float16).astype(np.float64)),
-    Precision("bfloat16", 2.0**-8, float(np.finfo(np.float32).tiny), _bfloat16),
-)
+LOWER = tuple(FORMATS[name] for name in ("float32", "float16", "bfloat16"))
 
 
 def settle(judgement: Judgement) -> Judgement:
-    """The judgement in which failures that one of the three explains are none; each tensor is explained as a whole."""
+    """The judgement in which failures that one of the four explains are none; each tensor is explained as a whole."""
     for tensor in [name for name, results in judgement.tensors.items() if any(r.accuracy == "wrong" for r in results)]:
-        for explanation in (_lower_precision, _different_algorithm, _more_accurate):
+        for explanation in (_less_accurate, _lower_precision, _different_algorithm, _more_accurate):
             judgement = explanation(judgement, tensor)
     return judgement
 
@@ -96,6 +78,24 @@ def _more_accurate(judgement: Judgement, tensor: str) -> Judgement:
     return _with(judgement, changes)
 
 
+# ---- less accurate than torch
+
+
+def _less_accurate(judgement: Judgement, tensor: str) -> Judgement:
+    changes = {}
+    for result in _failing(judgement, tensor):
+        values = _values(result, tensor)
+        if result.call is None or result.expected is None or not result.call.half or values is None:
+            return judgement
+        call = in_float64(result.call)
+        bound = derived(result.case, call, result.expected.tensors, run_twin, tensor)
+        if result.case.exact or bound is None or compare(*values, bound).failed:
+            return judgement
+        outcome = replace(result.tensors[tensor], accuracy="lower-precision", wrong=None)
+        changes[id(result)] = _set(result, tensor, outcome, "less-accurate-than-torch")
+    return _with(judgement, changes)
+
+
 # ---- lower precision
 
 
@@ -111,14 +111,14 @@ def _lower_precision(judgement: Judgement, tensor: str) -> Judgement:
     return judgement
 
 
-def _inside(result: CaseResult, tensor: str, precision: Precision) -> TensorResult | None:
+def _inside(result: CaseResult, tensor: str, precision: Format) -> TensorResult | None:
     """The result as lower-precision, where it lies within the bound of that precision; None where it does not.
 
     The inputs were rounded as well: each operand of a product brings u of its own, so the bound is taken for both.
     Whole numbers below 1/u are exact in the lower precision too: who is off there does something else.
     """
     values = _values(result, tensor)
-    if values is None or result.call is None or precision.u <= 2.0**-result.case.bits:
+    if values is None or result.call is None or result.call.half or precision.u <= 2.0**-result.case.bits:
         return None
     case, call = result.case, in_float64(result.call)
     assert result.expected is not None
@@ -141,7 +141,7 @@ def _absolute_size(result: CaseResult, tensor: str) -> np.ndarray:
     return np.abs(result.expected.tensors[tensor])
 
 
-def _evident(failing: list[CaseResult], tensor: str, precision: Precision) -> bool:
+def _evident(failing: list[CaseResult], tensor: str, precision: Format) -> bool:
     """A lower dtype; or values that all fit into the lower precision where the right ones do not; or, on `wide`
     integers, most of the elements that need more bits are off: one element alone is a mistake, not a precision."""
     off, needing = 0, 0
@@ -150,10 +150,10 @@ def _evident(failing: list[CaseResult], tensor: str, precision: Precision) -> bo
         assert values is not None
         actual, expected = values
         with np.errstate(all="ignore"):
-            if np.finfo(actual.dtype).eps > np.finfo(np.dtype(result.case.dtype)).eps:
+            if actual.dtype.kind == "f" and np.finfo(actual.dtype).eps / 2 > FORMATS[result.case.dtype].u:
                 return True
-            needs = precision.round(expected) != expected
-            if needs.any() and np.array_equal(precision.round(actual.astype(np.float64)), actual):
+            needs = precision.nearest(expected) != expected
+            if needs.any() and np.array_equal(precision.nearest(actual.astype(np.float64)), actual):
                 return True
         if result.case.style == "wide" and result.case.exact:
             off, needing = off + int(np.sum(needs & (actual != expected))), needing + int(needs.sum())

@@ -11,11 +11,14 @@ has rounded as well: both bounds are added.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+from oracle.formats import FORMATS
 
 if TYPE_CHECKING:
     from oracle.cases import Case
@@ -25,14 +28,14 @@ Arrays = Mapping[str, np.ndarray]
 Lengths = Callable[["Case"], Mapping[str, int]]
 Twin = Callable[["Call"], dict[str, np.ndarray]]  # runs the torch twin forward and backward in float64
 
-U = {"float32": 2.0**-24, "float64": 2.0**-53}
+U = {name: form.u for name, form in FORMATS.items()}
 U_REFERENCE = U["float64"]
-TINY = {name: float(np.finfo(name).tiny) for name in U}  # the smallest normal number: below it rounding is absolute
+TINY = {name: form.tiny for name, form in FORMATS.items()}
 
 
 def gamma(m: int, u: float) -> float:
-    """gamma_m = m*u / (1 - m*u)"""
-    return m * u / (1 - m * u)
+    """gamma_m = m*u / (1 - m*u); infinite where a sum is so long, and u so coarse, that nothing can be said."""
+    return m * u / (1 - m * u) if m * u < 1 else math.inf
 
 
 class Bound(Protocol):

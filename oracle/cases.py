@@ -14,31 +14,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
-import numpy as np
-
+from oracle.formats import FORMATS
 from oracle.layers import find_spec
-from oracle.layers.spec import (
-    UPSTREAM_OF_A_LOSS,
-    Choice,
-    Draw,
-    Flags,
-    Integers,
-    LayerSpec,
-    Places,
-    Setting,
-    Shape,
-    Tensors,
-    Uniform,
-)
+from oracle.layers.spec import LayerSpec, Setting, Shape, Tensors
 from oracle.subjects import Call
+from oracle.values import call_of, room
 
-DTYPES = ("float64", "float32")
 STYLES = ("random", "integer", "wide", "strided", "ties", "kinks", "offset", "large", "empty")
 FLAGS = ("eval",)
-PRECISION = {"float32": 24, "float64": 53}  # bits of the significand: unit roundoff u = 2**-bits
 LARGEST = 2**22  # numbers in one tensor: sums stay so short that the bounds and the exact integers of float32 hold
 LONGEST = 1000  # characters of an id
 
@@ -82,12 +67,13 @@ class Case:
 
     @property
     def bits(self) -> int:
-        return PRECISION[self.dtype]
+        return FORMATS[self.dtype].bits
 
     @property
     def exact(self) -> bool:
         """Whether every order of operations must give the same bits."""
-        return self.style in ("integer", "wide", "ties", "kinks", "strided") and self.spec.exact(self.settings)
+        whole = self.style in ("integer", "wide", "ties", "kinks", "strided") and self.spec.exact(self.settings)
+        return whole and room(self) >= 1
 
     def with_(self, **changes: Any) -> Case:
         return replace(self, **changes)
@@ -95,26 +81,9 @@ class Case:
     def call(self) -> Call:
         """The arrays, drawn from the id's own bits. Raises CaseError where the setting fits no arrays."""
         try:
-            tensors = self.tensors
+            return call_of(self)
         except ValueError as error:
             raise CaseError(str(error)) from None
-        raw = _Raw(self.id)
-        draws = _draws(self)
-        dtype = np.dtype(self.dtype)
-
-        def draw(shapes: Mapping[str, Shape], prefix: str = "") -> dict[str, np.ndarray]:
-            return {prefix + name: raw.array(shape, draws[prefix + name], dtype) for name, shape in shapes.items()}
-
-        call = Call(
-            self.spec.name,
-            self.settings,
-            draw(self.shapes),
-            draw(tensors.parameters),
-            draw(tensors.buffers),
-            draw(tensors.outputs, "d"),
-            self.training,
-        )
-        return _strided(call) if self.style == "strided" else call
 
 
 def make(spec: LayerSpec, setting: Setting, dtype: str = "float64", style: str = "random", seed: int = 0,
@@ -195,7 +164,7 @@ def parse(text: str) -> Case:
             raise ValueError(f"the shape of {', '.join(absent)} is missing")
         dtype, style, *flags = match["words"].split(",") if "," in match["words"] else (match["words"], "")
         styles = [known for known in STYLES if known in ("random", "integer", *spec.styles)]
-        words = (("dtype", dtype, DTYPES), ("style", style, styles), *(("flag", flag, FLAGS) for flag in flags))
+        words = (("dtype", dtype, tuple(FORMATS)), ("style", style, styles), *(("flag", flag, FLAGS) for flag in flags))
         for what, word, known in words:
             if word not in known:
                 raise ValueError(f"{what} {word!r}, one of {', '.join(known)} expected")
@@ -251,118 +220,3 @@ def _read_shape(name: str, text: str) -> Shape:
 
 def _same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and value == default
-
-
-# ---- values
-
-
-def _key(text: str) -> int:
-    """The first 128 bits of the text's sha256."""
-    return int.from_bytes(sha256(text.encode()).digest()[:16], "little")
-
-
-class _Raw:
-    """The case's own bits: Philox keyed by its id, mapped to numbers here, because NumPy promises the same bits in
-    every version but not the same floats."""
-
-    def __init__(self, text: str):
-        self._philox = np.random.Philox(key=_key(text))
-
-    def array(self, shape: Shape, draw: Draw, dtype: np.dtype) -> np.ndarray:
-        raw = self._philox.random_raw(math.prod(shape)).reshape(shape)
-        return np.asarray(_drawn(raw, draw, dtype))  # of one number too, which NumPy would give as a scalar
-
-
-def _drawn(raw: np.ndarray, draw: Draw, dtype: np.dtype) -> np.ndarray:
-    match draw:
-        case Integers(lo, hi, scale, index):
-            whole = lo + (raw % np.uint64(hi - lo + 1)).astype(np.int64)
-            return whole if index else (whole * scale).astype(dtype)
-        case Choice(values, index):
-            return np.array(values, np.int64 if index else dtype)[raw % np.uint64(len(values))]
-        case Flags(of):
-            return raw % np.uint64(of) == 0
-        case Uniform(lo, hi):
-            bits = PRECISION[dtype.name]
-            unit = (raw >> np.uint64(64 - bits)).astype(np.float64) * 2.0**-bits
-            return (lo + (hi - lo) * unit).astype(dtype)
-        case Places(count, axes):
-            return _places(raw, count, axes)
-
-
-def _places(raw: np.ndarray, count: int, axes: int) -> np.ndarray:
-    """Each plane is cut into as many blocks as it has values; each value gets a block of its own, and a place in it."""
-    lead, size = raw.shape[: raw.ndim - axes], math.prod(raw.shape[raw.ndim - axes :])
-    planes = raw.reshape(math.prod(lead), size)
-    block = count // max(size, 1)
-    blocks = planes.argsort(axis=1, kind="stable").argsort(axis=1)
-    return (blocks * block + (planes % np.uint64(block)).astype(np.int64)).reshape(raw.shape)
-
-
-def _draws(case: Case) -> dict[str, Draw]:
-    """What each tensor is drawn from: the style's range, then what the layer says itself."""
-    outputs, own = case.tensors.outputs, case.spec.draws(case.settings, case.shapes, case.style, case.bits)
-    names = [*case.shapes, *case.tensors.parameters, *case.tensors.buffers]
-    value, upstream = _style_range(case)
-    draws: dict[str, Draw] = {name: value for name in names}
-    draws |= {f"d{name}": UPSTREAM_OF_A_LOSS if shape == () else upstream for name, shape in outputs.items()}
-    if case.style == "wide":
-        operands = ["x", *(f"d{name}" for name in outputs)]
-        draws[operands[_key(case.id) % len(operands)]] = _wide(case)
-    return draws | dict(own)
-
-
-def _style_range(case: Case) -> tuple[Draw, Draw]:
-    """(range of inputs and parameters, range of the upstream gradient).
-
-    Integers are exact while every sum of products stays below 2**bits: terms * |x| * |w| < 2**bits. The
-    upstream gradient is drawn from a wider range, so that sums over few positions are seldom zero by chance.
-    """
-    if case.style in ("random", "large", "offset", "empty"):
-        return Uniform(), Uniform()
-    if case.style == "kinks":
-        return Integers(-7, 7), Integers(-9, 9)
-    if case.style == "wide":  # one operand is; the others never hide it behind a 0
-        most = _other_than_wide(case)
-        return Choice((-1.0, 1.0)), Choice(tuple(float(n) for n in range(-most, most + 1) if n))
-    if case.style == "ties":
-        return Integers(-1, 1), Integers(-9, 9)
-    room = _room(case)
-    most = max(1, min(9, int(room**0.5)))
-    return Integers(-most, most), Integers(-(room_left := max(1, min(99, room // most - 1))), room_left)
-
-
-def _room(case: Case) -> int:
-    """How large each product may be for the longest sum of them to stay exact."""
-    return 2**case.bits // max(case.spec.bound.terms(case), 1)
-
-
-def _wide(case: Case) -> Integers:
-    most = max(1, min(2 ** (case.bits - 4), _room(case) // _other_than_wide(case)))
-    return Integers(-most, most)
-
-
-def _other_than_wide(case: Case) -> int:
-    return max(1, min(8, _room(case) // 2))
-
-
-def _strided(call: Call) -> Call:
-    """The same kind of call on views: inputs with a negative stride over every second element, parameters in Fortran
-    order, the upstream gradient expanded along its last axis (stride 0)."""
-
-    def view(array: np.ndarray) -> np.ndarray:
-        if array.ndim == 0 or array.dtype.kind != "f":
-            return array
-        base = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
-        base[..., ::-2] = array
-        return base[..., ::-2]
-
-    def expanded(array: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(array[..., :1], array.shape) if array.ndim else array
-
-    return replace(
-        call,
-        inputs={name: view(array) for name, array in call.inputs.items()},
-        parameters={name: np.asfortranarray(array) for name, array in call.parameters.items()},
-        upstream={name: expanded(array) for name, array in call.upstream.items()},
-    )

@@ -10,6 +10,7 @@ from typing import Any
 from oracle.accuracy import settle
 from oracle.cases import Case
 from oracle.findings import Findings, investigate
+from oracle.formats import HALVES
 from oracle.judge import Judgement, judge, ours
 from oracle.layers import find_spec
 from oracle.layers.spec import Setting
@@ -17,9 +18,12 @@ from oracle.reports.model import Json, file_report, missing_spec, spec_report, u
 from oracle.selection import DEFAULT_COUNT, FIRST, all_cases, default_cases
 from oracle.subjects import Subject
 from oracle.subjects.target import open_target
+from oracle.subjects.torch_module import TorchModule
 from oracle.worker.limits import Limits
 
 FRESH = 24  # new cases on which a condition is tried before it is printed
+
+_NO_HALF = "{}: for modules of torch only, since NumPy computes in float32 and float64"
 
 Progress = Callable[[str, str, int], None]  # target, layer, number of cases that begin
 
@@ -44,7 +48,7 @@ def check(
     specs       only these layers (torch.nn's names)
     cases       how many cases a layer gets, or "all"
     case        this one case alone
-    dtype       only cases of this dtype
+    dtype       cases of this dtype only; float16 and bfloat16 for modules of torch
     timeout     seconds that one case may take
     budget      seconds for the whole target; what it does not reach is unjudged
     limits      what a file's code may use, and the isolation that it must have; they say the timeout too
@@ -59,6 +63,9 @@ def check(
         reports = []
         for subject in opened.subjects:
             try:
+                if dtype in HALVES and not isinstance(subject, TorchModule):
+                    reports.append(unjudged_spec(subject.spec, subject.implements, _NO_HALF.format(dtype)))
+                    continue
                 chosen, skipped = _choose(subject, cases, case, dtype, seed)
                 progress(target, subject.spec, len(chosen))
                 left = max(budget - (time.monotonic() - start), 0.0)
@@ -104,13 +111,11 @@ def _choose(subject: Subject, cases: int | str, case: Case | None, dtype: str | 
         return [case] if taken else [], 0 if taken else 1
     fixed = subject.fixed
     if cases == "all":
-        chosen, skipped = list(all_cases(spec, lambda setting: takes(subject, setting), seed, fixed)), 0
+        chosen, skipped = list(all_cases(spec, lambda setting: takes(subject, setting), seed, fixed, dtype)), 0
     else:
-        chosen, skipped = default_cases(spec, lambda setting: takes(subject, setting), int(cases), seed, fixed)
-    return [
-        each for each in chosen
-        if dtype in (None, each.dtype) and subject.takes(each.settings, each.training, each.shapes)
-    ], skipped  # fmt: skip
+        chosen, skipped = default_cases(spec, lambda setting: takes(subject, setting), int(cases), seed, fixed,
+                                        dtype)  # fmt: skip
+    return [each for each in chosen if subject.takes(each.settings, each.training, each.shapes)], skipped
 
 
 def investigated(judgement: Judgement, seed: int) -> Json:
@@ -118,8 +123,10 @@ def investigated(judgement: Judgement, seed: int) -> Json:
     judgement = settle(judgement)
     if not judgement.failed:
         return spec_report(judgement, Findings())
+    dtype = judgement.results[0].case.dtype
     fresh, _ = default_cases(find_spec(judgement.subject.spec), lambda setting: takes(judgement.subject, setting),
-                             2 * FIRST + FRESH, seed + 1000, judgement.subject.fixed)  # fmt: skip
+                             2 * FIRST + FRESH, seed + 1000, judgement.subject.fixed,
+                             dtype if dtype in HALVES else None)  # fmt: skip
     try:
         return spec_report(*investigate(judgement, fresh))
     except Exception as error:  # ours, and what is wrong stays wrong without its explanation

@@ -81,7 +81,7 @@ def check(
     convention: Annotated[str, typer.Option(help="auto, cs231n, dlfs, mytorch, dlai, eecs, snu, class...")] = "auto",
     cases: Annotated[str, typer.Option(help="cases for each layer, or 'all'")] = "120",
     case: Annotated[str | None, typer.Option(help="replay this one case")] = None,
-    dtype: Annotated[str | None, typer.Option(help="only float32 or float64 cases")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float64, float32; for torch modules float16, bfloat16")] = None,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="other values for the same settings")] = 0,
     timeout: Annotated[float, typer.Option(min=0.01, help="seconds for one case")] = 10.0,
     budget: Annotated[float, typer.Option(min=0.1, help="seconds for all of a target")] = 300.0,
@@ -96,13 +96,14 @@ def check(
 
     Exit code: 0 right, 1 wrong, 2 bad usage, 3 could not be judged.
     """
-    from oracle.cases import DTYPES, CaseError, parse
+    from oracle.cases import CaseError, parse
+    from oracle.formats import FORMATS
     from oracle.worker.limits import LEVELS, IsolationError, Limits, memory_limit
 
     if cases != "all" and not (cases.isdecimal() and 0 < int(cases[:9]) <= MOST_CASES and len(cases) < 9):
         fail(f"--cases {cases}: a number from 1 to {MOST_CASES}, or 'all' expected")
-    if dtype not in (None, *DTYPES):
-        fail(f"--dtype {dtype}: one of {', '.join(DTYPES)} expected")
+    if dtype not in (None, *FORMATS):
+        fail(f"--dtype {dtype}: one of {', '.join(FORMATS)} expected")
     if require_isolation not in LEVELS:
         fail(f"--require-isolation {require_isolation}: one of {', '.join(LEVELS)} expected")
     if "" in target:

@@ -63,7 +63,7 @@ class Evidence:
             wrong = self.family.compute(self.tensor, variant.edits, seen.call)
         except NotThere:
             return False
-        return None if wrong is None else matches(seen.actual, wrong, seen.expected, seen.bound)
+        return None if wrong is None else matches(seen, wrong)
 
     def hits(self, variant: Variant) -> int | None:
         """How many wrong values it gives; None where a case contradicts it."""

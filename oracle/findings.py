@@ -123,7 +123,7 @@ def _excuse(judgement: Judgement, found: Diagnosis) -> Judgement:
         if seen is not None:
             for variant in found.variants:
                 value = family.compute(found.tensor, variant.edits, seen.call)
-                if value is not None and matches(seen.actual, value, seen.expected, seen.bound):
+                if value is not None and matches(seen, value):
                     tensors = result.tensors | {found.tensor: TensorResult("ran", "rounding", 0.0)}
                     result = replace(result, tensors=tensors)
                     break
@@ -132,7 +132,8 @@ def _excuse(judgement: Judgement, found: Diagnosis) -> Judgement:
 
 
 def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: Sequence[Case]) -> When | None:
-    """The mistake's own condition where it is met by exactly the failing cases, else the simplest that is found."""
+    """The mistake's own condition, or those of all mistakes joined by "or", where it is met by exactly the failing
+    cases; else the simplest that is found."""
     failing = [result.case for result in judgement.failed]
     wrong = set(_wrong_tensors(judgement))
 
@@ -141,14 +142,16 @@ def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: 
         return result.failed or (False if not result.unjudged and wrong & result.tensors.keys() else None)
 
     passing = [result.case for result in judgement.results if fails(result) is False]
-    mistakes = {mistake for found in diagnoses.values() for mistake in found.mistakes}
-    if len(mistakes) == 1:
-        mistake = mistakes.pop()
-        if not mistake.when:
-            return find_when(failing, passing, lambda case: fails(judged(case)), fresh)
-        visible = (case for case in passing if mistake.shows(facts(case)) and _is_seen(diagnoses.values(), case))
-        if all(mistake.shows(facts(case)) for case in failing) and not any(visible):
-            return When(mistake.when, None, lambda case: mistake.shows(facts(case)), (len(failing), len(failing)))
+    mistakes = list(dict.fromkeys(mistake for found in diagnoses.values() for mistake in found.mistakes))
+
+    def shows(case: Case) -> bool:
+        table = facts(case)
+        return any(mistake.shows(table) for mistake in mistakes)
+
+    visible = (case for case in passing if shows(case) and _is_seen(diagnoses.values(), case))
+    if mistakes and all(mistake.when for mistake in mistakes) and all(map(shows, failing)) and not any(visible):
+        said = " or ".join(dict.fromkeys(mistake.when for mistake in mistakes))
+        return When(said, None, shows, (len(failing), len(failing)))
     return find_when(failing, passing, lambda case: fails(judged(case)), fresh)
 
 
@@ -185,7 +188,7 @@ def _smallest(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, slo
         if found is None or not found.variants or family is None or seen is None:
             return True
         values = (family.compute(name, variant.edits, seen.call) for variant in found.variants)
-        return any(value is not None and matches(seen.actual, value, seen.expected, seen.bound) for value in values)
+        return any(value is not None and matches(seen, value) for value in values)
 
     return judged(smallest(first.case, fails))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import numpy as np
 
 from oracle.cases import Case, CaseError
 from oracle.comparison import TensorResult, compare
+from oracle.half import NotInHalf
 from oracle.reference import Expected, ReferenceError, reference
 from oracle.subjects import Answer, Call, Failure, Subject
 
 MOST_ENDLESS = 2  # cases of a layer that had to be stopped; nobody waits for a third
 ENDLESS = ("timeout", "output", "disk")  # it went on until it was stopped
+NO_REFERENCE = "torch-has-none"  # a case in which torch itself has no answer in float16 or bfloat16
 STOPPED = (*ENDLESS, "ended", "memory", "protocol", "unjudged")  # the process is gone: nobody waits for it twice
 
 
@@ -57,6 +59,8 @@ def judge_case(subject: Subject, case: Case) -> CaseResult:
     """
     try:
         return _judged(subject, case)
+    except NotInHalf as error:
+        return replace(unjudged(case, str(error)), notes=(NO_REFERENCE,))
     except (CaseError, ReferenceError, MemoryError) as error:
         return unjudged(case, str(error) or "needs more memory than there is")
     except Exception as error:  # a subject never raises for a fault of the code under test
@@ -163,7 +167,8 @@ class Judgement:
     @property
     def verdict(self) -> str:
         """right, wrong, error, partial or unjudged: see the table of verdicts in the README."""
-        everything = [tensor for result in self.results for tensor in result.tensors.values()]
+        judged_ones = [result for result in self.results if NO_REFERENCE not in result.notes] or self.results
+        everything = [tensor for result in judged_ones for tensor in result.tensors.values()]
         judged = [tensor for tensor in everything if tensor.status != "unjudged"]
         if not judged:
             return "unjudged"

@@ -20,12 +20,14 @@ import torch
 from oracle.cases import Case, parse
 from oracle.checking import investigated, takes
 from oracle.conditions import condition
+from oracle.formats import FORMATS, HALVES
 from oracle.judge import judge, judge_case
 from oracle.layers import SPECS, find_spec
 from oracle.reports.failure import story
 from oracle.reports.text import told
 from oracle.selection import DEFAULT_COUNT, default_cases
 from oracle.subjects import Subject
+from oracle.subjects.torch_module import TorchModule
 
 
 def assert_matches(
@@ -37,6 +39,7 @@ def assert_matches(
     cases: int = DEFAULT_COUNT,
     case: str | None = None,
     seed: int = 0,
+    dtype: str | None = None,
     known_failures: Mapping[str, str] | None = None,
 ) -> None:
     """Judge `layer` against the torch.nn layer `like` with the same weights: outputs, input and parameter gradients.
@@ -46,6 +49,7 @@ def assert_matches(
     args            torch's constructor argument -> the layer's own name for it; None: the layer does not take it
     params          torch's parameter name -> the layer's own ({"weight": "kernel"})
     cases           how many cases are tried; `case` replays the one with that id
+    dtype           of all cases: "float64", "float32", "float16" or "bfloat16"; without it the first two take turns
     known_failures  condition -> reason: cases that are not tried, in the words of a report ({"padding = same": "todo"})
 
     Raises AssertionError with the full story where a tensor is wrong: the tensors, when they are wrong, the mistake
@@ -53,7 +57,7 @@ def assert_matches(
     make sense.
     """
     subject = subject_of(layer, like, args, params)
-    chosen = [_replayed(subject, case)] if case is not None else _cases(subject, cases, seed)
+    chosen = [_replayed(subject, case)] if case is not None else _cases(subject, cases, seed, dtype)
     excluded = _known(chosen, known_failures)
     tried = [each for each in chosen if each.id not in excluded]
     if not tried:
@@ -74,6 +78,7 @@ def parametrize(
     params: Mapping[str, str] | None = None,
     cases: int = DEFAULT_COUNT,
     seed: int = 0,
+    dtype: str | None = None,
     known_failures: Mapping[str, str] | None = None,
 ) -> Callable[[Callable], Callable]:
     """A decorator that makes one pytest item of each case; the test gets `check`, which judges the case when called.
@@ -83,7 +88,7 @@ def parametrize(
     import pytest
 
     subject = subject_of(layer, like, args, params)
-    chosen = _cases(subject, cases, seed)
+    chosen = _cases(subject, cases, seed, dtype)
     reasons = _known(chosen, known_failures)
     marks = {id: pytest.mark.xfail(reason=reason, strict=False) for id, reason in reasons.items()}
     return pytest.mark.parametrize(
@@ -125,7 +130,6 @@ def check_relations(
     from oracle.relations import broken
     from oracle.subjects import Call
     from oracle.subjects.scratchnet import Scratchnet
-    from oracle.subjects.torch_module import TorchModule
     from scratchnet.nn import Module
 
     if len(shape) < 1 or shape[0] < 2:
@@ -151,7 +155,6 @@ def subject_of(layer: Callable[..., Any], like: str | type, args: Mapping[str, s
                params: Mapping[str, str] | None) -> Subject:  # fmt: skip
     """`layer` as a subject. Raises TypeError for what is no layer, ValueError for an unknown `like`."""
     from oracle.subjects.scratchnet import Scratchnet
-    from oracle.subjects.torch_module import TorchModule
     from scratchnet.nn import Module
 
     spec = find_spec(like if isinstance(like, str) else _torch_name(like)).name
@@ -168,10 +171,15 @@ def _torch_name(like: type) -> str:
     return next((base.__name__ for base in getattr(like, "__mro__", ()) if base.__name__ in SPECS), str(like))
 
 
-def _cases(subject: Subject, count: int, seed: int) -> list[Case]:
+def _cases(subject: Subject, count: int, seed: int, dtype: str | None) -> list[Case]:
     if count < 1:
         raise ValueError(f"cases={count}: at least 1 expected")
-    chosen, _ = default_cases(find_spec(subject.spec), lambda setting: takes(subject, setting), count, seed)
+    if dtype not in (None, *FORMATS):
+        raise ValueError(f"dtype={dtype!r}: one of {', '.join(FORMATS)} expected")
+    if dtype in HALVES and not isinstance(subject, TorchModule):
+        raise ValueError(f"dtype={dtype!r}: for modules of torch only; scratchnet computes in float32 and float64")
+    spec = find_spec(subject.spec)
+    chosen, _ = default_cases(spec, lambda setting: takes(subject, setting), count, seed, dtype=dtype)
     if not chosen:
         raise ValueError(f"{subject.implements} takes none of the settings of {subject.spec}; see args=")
     return chosen

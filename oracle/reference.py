@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from oracle import half
 from oracle.bounds import difference
 from oracle.cases import Case, write
 from oracle.layers import find_spec
 from oracle.subjects import Call, flat
+from oracle.torch_process import TorchFailed, ask
 
 
 class ReferenceError(RuntimeError):
@@ -36,45 +38,56 @@ def reference(case: Case, call: Call) -> Expected:
     Raises ReferenceError where torch refuses the case.
     """
     expected = run_twin(call)
-    if case.exact:
+    if call.half:
+        bounds = _bounds_in_half(case, call, expected)
+    elif case.exact:
         bounds = {name: np.zeros(array.shape) for name, array in expected.items()}
     else:
         bounds = difference(case.spec.bound, case, in_float64(call), expected, run_twin)
     return Expected(expected, bounds)
 
 
-def run_twin(call: Call) -> dict[str, np.ndarray]:
-    """Outputs, gradients of inputs and parameters, and buffers after the step, by name."""
+def _bounds_in_half(case: Case, call: Call, expected: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    try:
+        return half.bounds(case, expected, ask(call))
+    except TorchFailed as error:
+        raise half.NotInHalf(f"torch has no {call.spec} in {call.half}: {error}") from None
+
+
+def run_twin(call: Call, dtype: torch.dtype = torch.float64) -> dict[str, np.ndarray]:
+    """Outputs, gradients of inputs and parameters, and buffers after the step, by name. In another dtype than float64
+    torch can crash: see oracle.torch_process."""
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _run(call)
+            return _run(call, dtype)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             said = str(error).splitlines() or [type(error).__name__]
             raise ReferenceError(f"torch refuses {call.spec}: {said[0]}") from error
 
 
-def _run(call: Call) -> dict[str, np.ndarray]:
-    dtype = next((array.dtype.name for array in call.inputs.values() if array.dtype.kind == "f"), "float64")
+def _run(call: Call, dtype: torch.dtype) -> dict[str, np.ndarray]:
+    floats = (array.dtype.name for array in call.inputs.values() if array.dtype.kind == "f")
     spec = find_spec(call.spec)
-    settings, of_forward = spec.split(spec.twin_settings(call.settings, dtype))
-    arrays = {name: _tensor(array) for name, array in call.constructor().items() if isinstance(array, np.ndarray)}
+    settings, of_forward = spec.split(spec.twin_settings(call.settings, call.half or next(floats, "float64")))
+    given = call.constructor()
+    arrays = {name: _tensor(value, dtype) for name, value in given.items() if isinstance(value, np.ndarray)}
     key = tuple((name, write(value)) for name, value in settings.items())
-    module = _twin(call.spec, key, _Hidden({**settings, **arrays}))
+    module = _twin(call.spec, key, dtype, _Hidden({**settings, **arrays}))
     module.train(call.training)
     parameters = dict(module.named_parameters())
     for name, parameter in parameters.items():
-        parameter.data = _tensor(call.parameters[name])
+        parameter.data = _tensor(call.parameters[name], dtype)
         parameter.grad = None
     for name, buffer in module.named_buffers():
         if name in call.buffers:
-            buffer.data = _tensor(call.buffers[name])
-    inputs = {name: _tensor(array) for name, array in call.inputs.items()}
+            buffer.data = _tensor(call.buffers[name], dtype)
+    inputs = {name: _tensor(array, dtype) for name, array in call.inputs.items()}
     for tensor in inputs.values():
         tensor.requires_grad_(tensor.is_floating_point())
     positional, named_arguments = spec.arguments(inputs, of_forward)
     outputs = tuple(out for out in flat(module(*positional, **named_arguments)) if out is not None)
-    pairs = [(out, _tensor(dout)) for out, dout in zip(outputs, call.upstream.values(), strict=True)]
+    pairs = [(out, _tensor(dout, dtype)) for out, dout in zip(outputs, call.upstream.values(), strict=True)]
     learned = [pair for pair in pairs if pair[0].is_floating_point()]  # no index, none of an optimizer
     torch.autograd.backward([out for out, _ in learned], [dout for _, dout in learned])
 
@@ -82,7 +95,7 @@ def _run(call: Call) -> dict[str, np.ndarray]:
     named |= {f"d{name}": tensor.grad for name, tensor in inputs.items() if tensor.is_floating_point()}
     named |= {f"d{name}": parameter.grad for name, parameter in parameters.items()}
     named |= {name: buffer for name, buffer in module.named_buffers() if name in call.buffers}
-    return {name: tensor.detach().numpy() for name, tensor in named.items() if tensor is not None}
+    return {name: _array(tensor) for name, tensor in named.items() if tensor is not None}
 
 
 class _Hidden:
@@ -99,16 +112,22 @@ class _Hidden:
 
 
 @lru_cache(maxsize=256)
-def _twin(spec: str, key: tuple, settings: _Hidden) -> torch.nn.Module:
+def _twin(spec: str, key: tuple, dtype: torch.dtype, settings: _Hidden) -> torch.nn.Module:
     """The module, kept because a layer's settings come back with other dtypes, styles and seeds."""
     declared = find_spec(spec).twin
     cls = declared(torch) if declared else getattr(torch.nn, spec)
-    return cls(**settings.value).double()
+    return cls(**settings.value).to(dtype)
 
 
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    dtype = np.float64 if array.dtype.kind == "f" else array.dtype
-    return torch.from_numpy(np.array(array, dtype, order="C"))
+def _tensor(array: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
+    tensor = torch.from_numpy(np.array(array, np.float64 if array.dtype.kind == "f" else array.dtype, order="C"))
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    """In float64 where it holds fractions."""
+    tensor = tensor.detach()
+    return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
 
 
 def in_float64(call: Call) -> Call:

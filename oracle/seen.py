@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,22 +36,41 @@ def seen_in(result: CaseResult, tensor: str) -> Seen | None:
                 result.expected.bounds[tensor])  # fmt: skip
 
 
-def matches(actual: np.ndarray, wrong: np.ndarray, expected: np.ndarray, bound: np.ndarray) -> bool:
-    """Whether `actual` is `wrong` up to rounding: equal where whole numbers are exact. The bound belongs to `expected`;
-    a wrong value of another size rounds in proportion to its size."""
+def matches(seen: Seen, wrong: np.ndarray) -> bool:
+    """Whether what came is `wrong` up to rounding: equal where whole numbers are exact. The bound belongs to what is
+    right; a wrong value of another size rounds in proportion to its size. A value that is right explains nothing that
+    is not."""
+    actual, expected, bound = seen.actual, seen.expected, seen.bound
     if actual.shape != wrong.shape:
         return False
     same = (actual == wrong) | (np.isnan(actual) & np.isnan(wrong))
     if same.all():
         return True
     with np.errstate(all="ignore"):
-        u = U["float32" if np.array_equal(actual.astype(np.float32), actual, equal_nan=True) else "float64"]
+        u = unit_roundoff(seen)
         most, right, error = _largest(wrong), _largest(expected), _largest(bound)
         if error == 0 and most < 1 / u and np.array_equal(wrong, np.rint(wrong), equal_nan=True):
             return False
         scale = max(1.0, most / right) if error < right * FAR_BELOW else 1.0
-        allowed = error * scale + gamma(STEPS, u) * most
-        return bool((same | (np.abs(actual - wrong) <= allowed)).all())
+        allowed = error * scale + forgiven(seen) * most
+        near = bool((same | (np.abs(actual - wrong) <= allowed)).all())
+    return near and not (_is_right(replace(seen, actual=wrong)) and not _is_right(seen))
+
+
+def forgiven(seen: Seen) -> float:
+    """The relative error that the steps of a mistake may add."""
+    return gamma(STEPS, unit_roundoff(seen))
+
+
+def unit_roundoff(seen: Seen) -> float:
+    """Of what the subject computed in, as its numbers show it."""
+    with np.errstate(all="ignore"):
+        fits = np.array_equal(seen.actual.astype(np.float32), seen.actual, equal_nan=True)
+    return U[seen.call.half or ("float32" if fits else "float64")]
+
+
+def _is_right(seen: Seen) -> bool:
+    return seen.actual.shape == seen.expected.shape and not wrong_elements(seen).any()
 
 
 def _largest(array: np.ndarray) -> float:

@@ -9,7 +9,8 @@ from itertools import cycle, product
 from types import MappingProxyType
 from typing import Any
 
-from oracle.cases import DTYPES, Case, make
+from oracle.cases import Case, make
+from oracle.formats import DTYPES, HALVES
 from oracle.layers.spec import LayerSpec, Setting
 
 DEFAULT_COUNT = 120
@@ -68,8 +69,10 @@ def default_cases(
     count: int = DEFAULT_COUNT,
     seed: int = 0,
     fixed: Mapping[str, Any] = MappingProxyType({}),
+    dtype: str | None = None,
 ) -> tuple[list[Case], int]:
-    """(cases, number of settings that the subject does not take). `fixed` are settings that it cannot choose.
+    """(cases, number of settings that the subject does not take). `fixed` are settings that it cannot choose, `dtype`
+    the one of all cases, where they are not to take turns.
 
     The first dozen settings that the subject takes come in integers and at random, and where the layer has them in
     its own styles and in evaluation; the rest of `count` is spread over the grid, with dtype, style and mode taking
@@ -79,20 +82,20 @@ def default_cases(
     taken = [setting for setting in settings if takes(setting)]
     head, rest = taken[:FIRST], taken[FIRST:]
     cases = [
-        make(spec, setting, "float64", style, seed, flags)
+        make(spec, setting, dtype or "float64", style, seed, flags)
         for setting in head
-        for style, flags in _looks(spec, setting)
+        for style, flags in _looks(spec, setting, dtype)
     ]
     room = count - len(cases)
     if room <= 0 or not rest:
         return cases[:count], len(settings) - len(taken)
-    styles = ("random", "integer", *spec.styles)
-    turns = cycle((*turn, mode) for turn in _ROUND if turn[1] in styles for mode in spec.modes)
+    styles = _styles(spec, dtype)
+    turns = cycle((dtype or turn[0], turn[1], mode) for turn in _ROUND if turn[1] in styles for mode in spec.modes)
     for place in range(room):
-        dtype, style, mode = next(turns)
+        its_dtype, style, mode = next(turns)
         setting = rest[place * len(rest) // room]
         flags = _flags(mode if mode in _modes(spec, setting) else _modes(spec, setting)[0])
-        cases.append(make(spec, setting, dtype, style, seed + place * room // max(len(rest), room), flags))
+        cases.append(make(spec, setting, its_dtype, style, seed + place * room // max(len(rest), room), flags))
     return cases, len(settings) - len(taken)
 
 
@@ -101,9 +104,12 @@ def all_cases(
     takes: Takes = lambda setting: True,
     seed: int = 0,
     fixed: Mapping[str, Any] = MappingProxyType({}),
+    dtype: str | None = None,
 ) -> Iterator[Case]:
-    """Every setting x dtype x style x mode that makes sense for the layer."""
-    return _cases(spec, filter(takes, _grid_with(spec, fixed)), lambda place: spec.styles, seed)
+    """Every setting x dtype x style x mode that makes sense for the layer; `dtype` alone where it is given."""
+    dtypes = DTYPES if dtype is None else (dtype,)
+    others = _styles(spec, dtype)[2:]
+    return _cases(spec, filter(takes, _grid_with(spec, fixed)), lambda place: others, seed, dtypes)
 
 
 def gate_cases(spec: LayerSpec) -> Iterator[Case]:
@@ -113,11 +119,12 @@ def gate_cases(spec: LayerSpec) -> Iterator[Case]:
 
 
 def _cases(
-    spec: LayerSpec, settings: Iterable[Setting], others: Callable[[int], Sequence[str]], seed: int
-) -> Iterator[Case]:
+    spec: LayerSpec, settings: Iterable[Setting], others: Callable[[int], Sequence[str]], seed: int,
+    dtypes: Sequence[str] = DTYPES,
+) -> Iterator[Case]:  # fmt: skip
     seen: set[str] = set()  # without a batch, settings that differ in its size are one
     for place, setting in enumerate(settings):
-        for dtype, style, mode in product(DTYPES, ("random", "integer", *others(place)), _modes(spec, setting)):
+        for dtype, style, mode in product(dtypes, ("random", "integer", *others(place)), _modes(spec, setting)):
             case = make(spec, setting, dtype, style, seed, _flags(mode))
             if style == "empty" and (case.id in seen or not _can_be_empty(case)):
                 continue
@@ -125,14 +132,19 @@ def _cases(
             yield case
 
 
-def _looks(spec: LayerSpec, setting: Setting) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _styles(spec: LayerSpec, dtype: str | None) -> tuple[str, ...]:
+    """In half precision the other styles say nothing: `large` overflows, and nothing is `wide`."""
+    return ("random", "integer") if dtype in HALVES else ("random", "integer", *spec.styles)
+
+
+def _looks(spec: LayerSpec, setting: Setting, dtype: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(style, flags) in which a setting at the head of the grid comes."""
     for mode in _modes(spec, setting):
         for style in ("integer", "random"):
             yield style, _flags(mode)
     if "train" in _modes(spec, setting):
         for style in _OWN:
-            if style in spec.styles:
+            if style in _styles(spec, dtype):
                 yield style, ()
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oracle.bounds import Formula
+from oracle.formats import FORMATS
 from oracle.layers.normalization_bounds import View, local_response, root_mean_square, standardized
 from oracle.layers.spec import (
     Args,
@@ -271,7 +272,7 @@ SPECS = (
     _spec("RMSNorm", ("normalized_shape",), _RMS, tensors=_layer_tensors, grid=partial(_layer_grid, _RMS),
           bound=Formula(root_mean_square(_layer_view)),
           twin_settings=lambda settings, dtype: settings | (
-              {"eps": {"float32": 2.0**-23, "float64": 2.0**-52}[dtype]} if settings["eps"] is None else {})),
+              {"eps": 2 * FORMATS[dtype].u} if settings["eps"] is None else {})),
     _spec("LocalResponseNorm", ("size",), {"alpha": 1e-4, "beta": 0.75, "k": 1.0}, tensors=_local_tensors,
           grid=_local_grid, bound=Formula(local_response)),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from oracle.reference import run_twin
-from oracle.seen import Seen, matches, wrong_elements
+from oracle.seen import Seen, forgiven, matches, wrong_elements
 from oracle.subjects import Call
 
 FEWEST = 3  # wrong elements in all cases together, below which any of the explanations may hold by chance
@@ -76,7 +76,7 @@ def _wrong_elements(seen: Seen) -> int:
 
 
 def _is(seen: Seen, value: np.ndarray | float | None) -> bool:
-    return value is not None and matches(seen.actual, np.asarray(value, np.float64), seen.expected, seen.bound)
+    return value is not None and matches(seen, np.asarray(value, np.float64))
 
 
 def _constants(seen: Seen) -> dict[str, float]:
@@ -120,7 +120,7 @@ def _scaled(seen: Sequence[Seen]) -> Finding | None:
             fix = f"it is divided by {inverse} once too often" if inverse else f"it is multiplied by {name} somewhere"
             return Finding("scaled-by-constant", f"the right answer times {name}", fix)
     k = _ratio(seen)
-    if k is not None and all(_is(each, k * each.expected) for each in seen):
+    if k is not None and all(abs(k - 1) > forgiven(each) and _is(each, k * each.expected) for each in seen):
         return Finding("scaled-by-constant", f"the right answer times {k:.6g}", f"find the factor {k:.6g}")
     return None
 
@@ -234,7 +234,7 @@ def _is_permuted(seen: Seen, axis: int) -> bool:
     count, left = seen.expected.shape[axis], set(range(seen.expected.shape[axis]))
     for place in range(count):
         given = seen.actual.take(place, axis)
-        fits = (i for i in left if matches(given, seen.expected.take(i, axis), seen.expected, seen.bound))
+        fits = (i for i in left if matches(replace(seen, actual=given), seen.expected.take(i, axis)))
         found = next(fits, None)
         if found is None:
             return False
@@ -260,7 +260,7 @@ def _reshaped(seen: Sequence[Seen]) -> Finding | None:
 
 
 def _is_reshaped(seen: Seen) -> bool:
-    return matches(seen.actual.reshape(seen.expected.shape), seen.expected, seen.expected, seen.bound)
+    return matches(replace(seen, actual=seen.actual.reshape(seen.expected.shape)), seen.expected)
 
 
 def _broadcast(seen: Seen) -> np.ndarray | None:

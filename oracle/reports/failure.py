@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oracle.comparison import TensorResult
+from oracle.formats import HALVES
 from oracle.judge import CaseResult
 
 
@@ -25,5 +26,7 @@ def _element(result: CaseResult, name: str, tensor: TensorResult) -> list[str]:
     actual, expected = result.answer.tensors[name][tensor.element], result.expected.tensors[name][tensor.element]
     bound = result.expected.bounds[name][tensor.element]
     allowed = "exact" if bound == 0 else f"off by at most {bound:.3g}"
+    if bound and result.case.dtype in HALVES:
+        allowed += f", twice what torch is off by in {result.case.dtype}"
     times = f"; the difference is {tensor.worst:.3g} times that" if tensor.worst is not None and bound else ""
     return [f"worst element {name}[{index}]: {actual:.17g} given, {expected:.17g} expected, {allowed}{times}"]

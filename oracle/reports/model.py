@@ -15,6 +15,9 @@ Json = dict[str, Any]
 WRONG = ("wrong", "error", "partial")
 
 NOTES = {
+    "torch-has-none": "some cases are not judged, because torch itself has no answer to them in this dtype",
+    "less-accurate-than-torch": "off by more than twice the error of torch itself in this dtype, and by no more than "
+    "rounding after every step explains: right, with fewer digits",
     "lower-precision": "computes in a lower precision than its input has: right, with fewer digits",
     "different-algorithm": "accurate in the norm of the tensor and not in each element, as a convolution by FFT is",
     "more-accurate-than-torch": "where it differs from torch, the exact result is on its side",

@@ -24,6 +24,7 @@ class Call:
     buffers     state before the step: "running_mean", ...
     upstream    the gradient of each output: "dout"
     training    False in evaluation mode
+    half        "float16" or "bfloat16" where the subject is to compute in it: its values, in arrays of float32
     """
 
     spec: str
@@ -33,6 +34,7 @@ class Call:
     buffers: Mapping[str, np.ndarray]
     upstream: Mapping[str, np.ndarray]
     training: bool = True
+    half: str | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Every array by name, in a fixed order."""
@@ -59,6 +61,7 @@ class Call:
             copies(self.buffers),
             copies(self.upstream),
             self.training,
+            self.half,
         )
 
 

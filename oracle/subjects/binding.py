@@ -65,6 +65,8 @@ class Binding:
         return replace(self, implements=implements, absent=absent, plan=replace(self.plan, backward=None))
 
     def takes(self, settings: Mapping[str, Any], shapes: Shapes | None, training: bool = True) -> bool:
+        if shapes and any(0 in shape for shape in shapes.values()):
+            return False  # no course promises what comes out for a batch of nothing
         rules = {**self.accepts, **self.fixed}
         said = dict(settings)
         if said.get("stride", 0) is None:  # the window's size, which one number may not say
@@ -110,10 +112,11 @@ class Binding:
         )
 
     def arrays_for(self, call: Call) -> dict[str, np.ndarray]:
-        """The call's arrays in the file's own layout; contiguous where the call's are."""
+        """The call's arrays in the file's own layout; contiguous where the call's are, and where they are expanded: a
+        course's backward may write into the gradient that it is given."""
         x = call.inputs.get("x")
         classes = x.shape[1] if x is not None and x.ndim > 1 else 0
-        arrays = call.arrays()
+        arrays = {name: array.copy() if 0 in array.strides else array for name, array in call.arrays().items()}
         if self.updates:  # in float64, or the gradient would be lost beside the weight
             arrays = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in arrays.items()}
         return {name: relaid(array, self.layouts.get(_base(name), ""), classes) for name, array in arrays.items()}

@@ -43,8 +43,9 @@ class _Source:
 
         def draw(*args: Any, **kwargs: Any) -> Any:
             size = _FUNCTIONS[name](args, kwargs)
-            count = int(np.prod(size)) if size is not None else 0
-            if size is None or count != self._low.size:
+            if size is None and self._low.ndim == 0:  # rand(*x.shape) for one number
+                size = ()
+            if size is None or int(np.prod(size)) != self._low.size:
                 return real(*args, **kwargs)
             low = self._low.reshape(size)
             if name == "binomial":

@@ -141,7 +141,8 @@ class Naive(Subject):
         self.implements = f"scratchnet.naive: {names}"
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
-        return True
+        """The mean over a batch of nothing is left out of the loops, since it would hide the formula."""
+        return not (self.spec.startswith("BatchNorm") and training and shapes and 0 in shapes["x"])
 
     def run(self, call: Call) -> Answer:
         rest: list[Callable[[], Gradients]] = []

@@ -72,8 +72,9 @@ class TorchModule(Subject):
                 if self._offers(n)
             }
             module = self._factory(**settings)
-            inputs = [_tensor(array) for array in given.inputs.values()]
-            parameters = [_tensor(array) for array in given.parameters.values()]
+            half = getattr(torch, given.half) if given.half else None
+            inputs = [_tensor(array, half) for array in given.inputs.values()]
+            parameters = [_tensor(array, half) for array in given.parameters.values()]
             module.to(next((x.dtype for x in (*inputs, *parameters) if x.is_floating_point()), torch.float64))
             module.train(given.training)
             self._load(module, given)
@@ -86,7 +87,7 @@ class TorchModule(Subject):
             outputs = by_name(given, module(*positional, **named))
             for array, x in zip(given.inputs.values(), passed):
                 if array.flags.writeable:
-                    array[...] = x.detach().numpy()
+                    array[...] = _array(x)
             state.update(module=module, inputs=dict(zip(given.inputs, inputs)), outputs=outputs)
             own = dict(module.named_buffers())
             return _numpy(outputs) | _numpy({name: own.get(self._own(name)) for name in given.buffers})
@@ -94,7 +95,8 @@ class TorchModule(Subject):
         def backward(given: Call) -> dict[str, Any]:
             module, inputs, outputs = state["module"], state["inputs"], state["outputs"]
             names = [name for name, out in outputs.items() if isinstance(out, torch.Tensor) and out.requires_grad]
-            torch.autograd.backward([outputs[n] for n in names], [_tensor(given.upstream[f"d{n}"]) for n in names])
+            upstream = [_tensor(given.upstream[f"d{n}"]).to(outputs[n].dtype) for n in names]
+            torch.autograd.backward([outputs[n] for n in names], upstream)
             own = dict(module.named_parameters())
             leaves = inputs | {name: own[self._own(name)] for name in given.parameters}
             return _numpy({f"d{name}": leaf.grad for name, leaf in leaves.items()})
@@ -143,14 +145,21 @@ def _defaults(spec: str) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 
 
-def _tensor(array: np.ndarray) -> torch.Tensor:
+def _tensor(array: np.ndarray, half: torch.dtype | None = None) -> torch.Tensor:
     """A tensor on the array's own memory (so that a module that changes its input is seen), or on a copy where torch
-    cannot have it: negative strides, read-only."""
+    cannot have it: negative strides, read-only; fractions in `half`, where that is asked for."""
     if any(stride < 0 for stride in array.strides) or not array.flags.writeable:
         array = array.copy()
-    return torch.from_numpy(array)
+    tensor = torch.from_numpy(array)
+    return tensor.to(half) if half is not None and tensor.is_floating_point() else tensor
 
 
 def _numpy(tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Tensors as arrays; anything else as it is, to be refused by name."""
-    return {name: t.detach().cpu().numpy() if isinstance(t, torch.Tensor) else t for name, t in tensors.items()}
+    return {name: _array(value) if isinstance(value, torch.Tensor) else value for name, value in tensors.items()}
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    """In float32 where NumPy has no such type, or a coarse one."""
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor).numpy()

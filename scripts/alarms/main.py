@@ -25,6 +25,11 @@ def right_submissions() -> list[str]:
     ]
 
 
+def convention_of(target: str) -> str:
+    """Torch code runs in this process, and only where that is said."""
+    return "eecs" if "/eecs/" in target else "auto"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="*", help="default: scratchnet, naive, the right examples and submissions")
@@ -38,8 +43,7 @@ def main() -> int:
     start = time.monotonic()
     for seed in range(options.seeds):  # outermost, so that a run that is cut short has been everywhere
         for target in targets:
-            convention = "eecs" if "/eecs/" in target else "auto"
-            report = check(target, convention=convention, cases=cases, seed=seed, budget=options.budget)
+            report = check(target, convention=convention_of(target), cases=cases, seed=seed, budget=options.budget)
             for spec in report["specs"]:
                 judged += spec["cases"]
                 unjudged += spec["verdict"] == "unjudged"

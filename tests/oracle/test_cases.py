@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from oracle.bounds import SumsOfProducts, _absolute
-from oracle.cases import LARGEST, PRECISION, Case, CaseError, make, parse, read, write
+from oracle.cases import LARGEST, Case, CaseError, make, parse, read, write
+from oracle.formats import DTYPES, HALVES
 from oracle.layers import SPECS
 from oracle.layers.spec import Setting
 from oracle.reference import run_twin
@@ -102,8 +103,8 @@ REFUSED = {  # "@float64,random#0" follows where a shape is the end
     "bool-for-a-number": ("Linear(in_features=true,out_features=1)[x=1x1]", "in_features=true, a number"),
     "number-for-a-bool": ("Linear(in_features=1,out_features=1,bias=1)[x=1x1]", "bias=1, true or false"),
     "bad-dtype": (
-        "Linear(in_features=1,out_features=1)[x=1x1]@float16,random#0",
-        "dtype 'float16', one of float64, float32",
+        "Linear(in_features=1,out_features=1)[x=1x1]@float8,random#0",
+        "dtype 'float8', one of float64, float32, float16, bfloat16",
     ),
     "no-style": ("Linear(in_features=1,out_features=1)[x=1x1]@float64#0", "style '', one of"),
     "bad-style": ("Linear(in_features=1,out_features=1)[x=1x1]@float64,odd#0", "style 'odd', one of random, integer"),
@@ -247,7 +248,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("style", ["integer", "wide", "strided"])
-@pytest.mark.parametrize("dtype", PRECISION)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", LONG.values(), ids=LONG)
 def test_a_long_sum_narrows_the_range_of_its_whole_numbers(case, dtype, style):
     case = make_with(case, dtype, style)
@@ -258,6 +259,12 @@ def test_a_long_sum_narrows_the_range_of_its_whole_numbers(case, dtype, style):
         for arrays in (call.inputs, call.parameters, call.upstream)
     )
     assert m * max(x * w, x * dout, w * dout) <= 2**case.bits
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("case", LONG.values(), ids=LONG)
+def test_a_sum_that_is_too_long_for_the_dtype_is_not_said_to_be_exact(case, dtype):
+    assert not make_with(case, dtype, "integer").exact
 
 
 def make_with(text, dtype, style):

@@ -123,7 +123,7 @@ REFUSED = {
     "cases-word": (["right.py", "--cases", "many"], "--cases many: a number from 1"),
     "cases-superscript": (["right.py", "--cases", "²"], "--cases ²: a number from 1"),
     "cases-endless": (["right.py", "--cases", "9" * 5000], "a number from 1"),
-    "bad-dtype": (["right.py", "--dtype", "float16"], "--dtype float16: one of float64, float32 expected"),
+    "bad-dtype": (["right.py", "--dtype", "float8"], "--dtype float8: one of float64, float32, float16, bfloat16"),
     "bad-seed": (["right.py", "--seed", "-1"], "--seed"),
     "endless-seed": (["right.py", "--seed", "9" * 30], "--seed"),
     "bad-budget": (["right.py", "--budget", "0"], "--budget"),
