@@ -102,7 +102,7 @@ def _draws(args: Args, shapes: Shapes, style: str, bits: int) -> Mapping[str, Dr
     T, C, S = shapes["x"][0], shapes["x"][-1], shapes["target"][-1]
     labels = Integers(1, C - 1, index=True) if args["blank"] == 0 else Integers(0, C - 2, index=True)
     return {
-        "x": Uniform(-4, 0),
+        "x": Uniform(-400 if style == "large" else -4, 0),
         "target": labels,
         "input_lengths": Integers(max(T - 1, 1), T, index=True),
         "target_lengths": Integers(min(1, S) if len(shapes["x"]) == 3 else S, S, index=True),
@@ -126,6 +126,6 @@ def _grid() -> Iterator[Setting]:
 
 SPECS = (
     LayerSpec("CTCLoss", (), {"blank": 0, "reduction": "mean", "zero_infinity": False}, _tensors, _grid, Formula(_ctc),
-              inputs=("x", "target", "input_lengths", "target_lengths"), styles=("strided",), draws=_draws,
+              inputs=("x", "target", "input_lengths", "target_lengths"), styles=("large", "strided"), draws=_draws,
               exact=lambda args: False),
 )  # fmt: skip

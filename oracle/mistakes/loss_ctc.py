@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oracle.mistakes.kernel import Edit, Family, Mistake, Variants
 from oracle.mistakes.loss_ctc_kernel import ctc
-from oracle.mistakes.loss_shared import averaged, in_all
+from oracle.mistakes.loss_shared import averaged, in_all, large
 
 
 def _both(*ways: Edit) -> dict[str, Variants]:
@@ -71,6 +71,15 @@ MISTAKES = (
         "always",
         "the most probable alignment is taken; the loss sums over all of them",
         "log(exp a + exp b): np.logaddexp(a, b), not np.maximum(a, b)",
+    ),
+    Mistake(
+        "log-sum-exp-not-shifted",
+        _both(("log_sum(", "log_sum_as_it_stands(")),
+        "very small probabilities",
+        "exp of a very small logarithm is 0, and its logarithm -inf: the probability of a long sequence is lost",
+        "np.logaddexp(a, b), which takes the larger one out first",
+        large,
+        styles=("large",),
     ),
     Mistake(
         "infinity-less-infinity",

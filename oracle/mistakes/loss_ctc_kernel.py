@@ -52,6 +52,11 @@ def log_sum(*logs):
     return total
 
 
+def log_sum_as_it_stands(*logs):
+    """-inf where all of them are very small"""
+    return np.log(sum(np.exp(log) for log in logs))
+
+
 def log_sum_less_infinity(*logs):
     """NaN where all of them are 0"""
     most = np.max(logs, axis=0)
