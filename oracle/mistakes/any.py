@@ -284,7 +284,7 @@ def _not_finite(seen: Sequence[Seen]) -> Finding | None:
         if np.isfinite(each.actual[wrong]).any():
             return None
         kinds |= {"NaN" if np.isnan(value) else "inf" for value in each.actual[wrong]}
-        x = each.call.inputs["x"]
+        x = next(iter(each.call.inputs.values()))
         if x.shape == wrong.shape and not wrong.all():
             smallest = min(smallest, float(np.abs(x[wrong]).min()))
     where = f", where |x| is {smallest:.4g} or more" if math.isfinite(smallest) and smallest > 1 else ""

@@ -23,7 +23,7 @@ ANY, INTS, INT = "any", "ints", "int"  # every value; numbers (one an axis too);
 Shapes = Mapping[str, tuple[int, ...]]
 
 # What a convention does not prescribe and torch decides one way: never wrong, in no course and no loose class.
-FREE = ("ties-all", "ties-shared", "ties-last", "relu-gradient-at-zero")
+FREE = ("ties-all", "ties-shared", "ties-last", "relu-gradient-at-zero", "gradient-at-kink")
 
 
 @dataclass(frozen=True)
