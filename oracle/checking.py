@@ -59,7 +59,7 @@ def check(
     if case is not None and wanted != [case.spec.name]:
         raise ValueError(f"the case is one of {case.spec.name}, not of {', '.join(wanted)}")
     start = time.monotonic()
-    with open_target(target, wanted or None, convention, timeout, map_text, limits) as opened:
+    with open_target(target, wanted or None, convention, timeout, map_text, limits, budget) as opened:
         reports = []
         for subject in opened.subjects:
             try:

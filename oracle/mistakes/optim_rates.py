@@ -185,7 +185,7 @@ ASGD = (
     ),
     Mistake(
         "t0-ignored",
-        in_all(("ax", "mu"), ((_COUNT, "t"),)),
+        {"ax": (((_COUNT, "t"),), ((_MEAN, "ax = ax + (weight - ax) / t"),)), "mu": (((_COUNT, "t"),),)},
         "more than one step",
         "t0 has no effect: the mean goes over all steps",
         "mu = 1 / max(1, t - t0)",

@@ -71,6 +71,9 @@ class Binding:
         said = dict(settings)
         if said.get("stride", 0) is None:  # the window's size, which one number may not say
             said["stride"] = said["kernel_size"]
+        if rules.get("stride", 0) is None:  # no argument for it: the windows stand side by side
+            one = _one(said["kernel_size"])
+            rules["stride"] = said["kernel_size"] if one is None else one
         fits = all(name in rules and _accepted(rules[name], value) for name, value in said.items())
         fits = fits and (training or self.evaluation != "none")
         return fits and (not self.shapes or shapes is None or PROMISES[self.shapes](settings, shapes))

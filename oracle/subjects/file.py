@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from oracle.subjects.plan import Plan
 from oracle.subjects.reading import decoded, statements, uses_old_numpy
 from oracle.worker.client import Worker, WorkerEnded
 from oracle.worker.limits import MB, IsolationError, Limits, demand
-from oracle.worker.protocol import LISTING, TO_GRADER, ProtocolError, strides_of
+from oracle.worker.protocol import LISTING, TO_GRADER, Caps, ProtocolError, strides_of
 from oracle.worker.starting import server
 
 _LINE = re.compile(r"([^\0]{1,100}), line (\d{1,7})")
@@ -78,17 +79,17 @@ class File:
         """What stands around the processes that run it."""
         return self._server.surroundings.name if self._server.surroundings else ""
 
-    def fork(self) -> tuple[Worker, dict[str, Any]]:
+    def fork(self, end: float = np.inf) -> tuple[Worker, dict[str, Any]]:
         """(a worker, what the file defines). A script that trains for hours is loaded without what it does beside its
-        definitions. Raises WorkerEnded with the reason where it cannot be run."""
+        definitions. Raises WorkerEnded with the reason where it cannot be run, or not before `end`."""
         try:
-            return self._fork()
+            return self._fork(end)
         except WorkerEnded as error:
             if error.failure.kind == "unjudged" or self._only_definitions:
                 raise
             self._only_definitions = True
             try:
-                forked = self._fork()
+                forked = self._fork(end)
             except WorkerEnded:
                 self._only_definitions = False
             else:
@@ -96,7 +97,7 @@ class File:
                 return forked
             raise
 
-    def _fork(self) -> tuple[Worker, dict[str, Any]]:
+    def _fork(self, end: float) -> tuple[Worker, dict[str, Any]]:
         worker = Worker(self._server)
         try:  # a worker that is started again is as isolated as the first
             demand(self.isolation or self.limits.require, worker.level)
@@ -107,7 +108,7 @@ class File:
         text = {"do": "load", "path": str(self.path), "module": self._module, "packages": self._packages,
                 "roots": self._roots, "only_definitions": self._only_definitions}  # fmt: skip
         source = np.frombuffer(self.text.encode(), np.uint8)
-        said, _, failure = worker.request(text, {"source": source}, self.limits.seconds, LISTING)
+        said, _, failure = self.ask(worker, text, {"source": source}, LISTING, end)
         if failure is None and "defines" not in said:
             failure = self.failures(said).get("load", _GARBLED)
         if failure is not None:
@@ -118,6 +119,17 @@ class File:
             self._failure(entry) for entry in (reported if isinstance(reported, list) else ()) if _strings(entry, 3)
         ]
         return worker, said["defines"]
+
+    def ask(
+        self, worker: Worker, text: Mapping[str, Any], arrays: Mapping[str, np.ndarray], caps: Caps, end: float
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray], Failure | None]:
+        """What the worker answers within the limits and before `end`, a moment of time.monotonic at which the budget
+        ends: what it cuts short is no fault of the code."""
+        left = max(end - time.monotonic(), 0.0)
+        said, tensors, failure = worker.request(text, arrays, min(self.limits.seconds, left), caps)
+        if failure is not None and failure.kind == "timeout" and left < self.limits.seconds:
+            failure = Failure("unjudged", "the budget ended before it gave an answer")
+        return said, tensors, failure
 
     def failures(self, said: Mapping[str, Any]) -> dict[str, Failure]:
         """The failures that a worker reports: exception types only if they are known, lines only if they are this
@@ -184,17 +196,19 @@ class Session:
     def file(self) -> File:
         return self._file
 
-    def run(self, plan: Plan, arrays: Mapping[str, np.ndarray], look: bool = False) -> tuple[Answer, dict[str, Any]]:
-        """(the answer in the file's own layout, what a trial run saw)."""
+    def run(
+        self, plan: Plan, arrays: Mapping[str, np.ndarray], look: bool = False, end: float = np.inf
+    ) -> tuple[Answer, dict[str, Any]]:
+        """(the answer in the file's own layout, what a trial run saw). Nothing is waited for after `end`."""
         strides = {name: strides for name, array in arrays.items() if (strides := strides_of(array)) is not None}
         text = {"do": "look" if look else "run", "plan": plan.to_json(), "strides": strides}
         try:
             if self._worker is None or not self._worker.alive:
-                self._worker, _ = self._file.fork()
+                self._worker, _ = self._file.fork(end)
         except WorkerEnded as error:
             return Answer(failures={"forward": error.failure}), {}
-        seconds, caps = self._file.limits.seconds, LISTING if look else TO_GRADER
-        said, tensors, failure = self._worker.request(text, arrays, seconds, caps)
+        caps = LISTING if look else TO_GRADER
+        said, tensors, failure = self._file.ask(self._worker, text, arrays, caps, end)
         if failure is not None:
             return Answer(tensors, {"backward" if tensors else "forward": failure}), {}
         modified, notes, seen = said.get("modified"), said.get("notes"), said.get("seen")

@@ -89,18 +89,22 @@ ROLES: dict[str, tuple[str, ...]] = {
     "$target": ("y", "t", "target", "targets", "label", "labels", "ytrue", "truth", "groundtruth", "yactual", "actual"),
     "$x": ("x", "input", "inputs", "ypred", "yhat", "pred", "preds", "prediction", "predictions", "logits", "scores",
            "output", "outputs", "z", "a"),
-    "$dout": ("dout", "gradoutput", "grad", "dy", "dz", "dldout", "outputgradient", "upstream", "dloss", "delta"),
-    "$cache": ("cache",),
+    "$dout": ("dout", "gradoutput", "grad", "dy", "dz", "dldout", "outputgradient", "upstream", "dloss", "delta", "da",
+              "gradout", "outgrad", "outputgrad", "outputerror", "upstreamgrad", "upstreamgradient", "gradient",
+              "topgrad", "topdiff", "accumgrad", "dvalues", "dldy", "dldz", "dlda"),
+    "$cache": ("cache", "ctx", "context", "saved"),
     "$lr": ("lr", "learningrate", "learnrate", "alpha", "eta", "stepsize"),
     "@training": ("training", "train", "istraining", "trainflg", "istrain", "trainmode"),
     "@evaluation": ("eval", "test", "istest"),
 }  # fmt: skip
 LEARNING_RATE = ROLES["$lr"]
 
-FORWARD = ("forward", "__call__", "forwardprop", "forward_prop", "forward_pass", "fprop", "forward_propagation",
-           "feedforward", "feed_forward", "compute")  # fmt: skip
-BACKWARD = ("backward", "backprop", "backward_prop", "backward_pass", "bprop", "back", "backward_propagation",
-            "back_propagation", "backpropagate", "gradient")  # fmt: skip
+# Methods, without spelling habits: __call__ is "call".
+FORWARD = ("forward", "call", "forwardprop", "forwardpass", "fprop", "forwardpropagation", "feedforward", "compute",
+           "fn", "activate")  # fmt: skip
+DERIVATIVES = ("gradient", "grad", "derivative", "deriv", "prime", "gradients")  # may be f'(x), still without dout
+BACKWARD = ("backward", "backprop", "backwardprop", "backwardpass", "bprop", "back", "backwardpropagation",
+            "backpropagation", "backpropagate", *DERIVATIVES)  # fmt: skip
 
 
 def plain(name: str) -> str:

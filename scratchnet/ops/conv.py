@@ -22,7 +22,7 @@ import numpy as np
 from scratchnet.ops.padding import Widths, crop, pad
 from scratchnet.ops.windows import Sizes, add_windows, output_size, windows
 
-CACHE = 2**22  # bytes of columns at a time
+CACHE = 6 * 2**20  # bytes of columns at a time
 
 
 def conv_forward(

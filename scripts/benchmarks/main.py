@@ -11,13 +11,13 @@ from rich.console import Console
 
 
 def main(
-    repeats: Annotated[int, typer.Option(min=1, help="pairs of runs; the median ratio is printed")] = 7,
+    repeats: Annotated[int, typer.Option(min=1, help="runs of each; the least time counts")] = 7,
     all_problems: Annotated[
         bool,
         typer.Option("--problems", help="all 491 convolutions of real networks at full size (15 GB, half an hour)"),
     ] = False,
 ) -> None:
-    """scratchnet beside torch: layers, a LeNet-5 epoch, and what judging a case costs."""
+    """scratchnet beside torch: layers, an update of LeNet-5, and what judging a case costs."""
     console = Console(highlight=False)
     if all_problems:
         raise SystemExit(problems.run(console))

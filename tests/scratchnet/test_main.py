@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import scratchnet
-from scratchnet.cli import app
+from scratchnet.cli import DATA, app
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("train", "--model", "mlp", "--data", "digits", "--batch-size", "32")
@@ -80,10 +80,11 @@ def test_a_real_ctrl_c_leaves_a_whole_checkpoint(tmp_path):
         assert time.monotonic() < deadline and process.poll() is None, process.communicate()
         time.sleep(0.05)
     time.sleep(0.3)
+    before = path.stat().st_mtime_ns
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "stopped; --resume --checkpoint" in err and "Traceback" not in err
-    assert scratchnet.load(path)["history"]["epochs"][0] == 0
+    assert scratchnet.load(path)["history"]["epochs"][0] == 0 and path.stat().st_mtime_ns > before
     assert [file.name for file in tmp_path.iterdir()] == ["kept.npz"]
 
 
@@ -94,11 +95,68 @@ def test_a_real_ctrl_c_leaves_a_whole_checkpoint(tmp_path):
         (("--data", "cifar"), "one of mnist5k, digits expected"),
         (("--dtype", "float16"), "one of float32, float64 expected"),
         (("--resume",), "it needs --checkpoint FILE"),
+        (("--checkpoint-every", "5"), "it needs --checkpoint FILE"),
+        (("--checkpoint", "kept.npz", "--checkpoint-every", "0"), "greater than or equal to 1"),
+        (("--checkpoint", "."), "is a directory"),
+        (("--save", "no/such/folder/net.npz"), "there is no folder no/such/folder"),
+        (("--figure", "run.bmp"), "'bmp' given, one of"),
+        (("--crop", "8"), "less than the 8 pixels of an image expected"),
+        (("--clip-norm", "-1"), "greater than or equal to 0"),
+        (("--epochs", "many"), "a valid integer"),
     ],
 )
 def test_wrong_usage_says_what_is_expected(args, said):
     done = run(*args)
     assert done.exit_code == 2 and said in " ".join(done.stderr.replace("│", " ").split())
+
+
+def says_in_one_line(done, said):
+    return done.exit_code == 1 and said in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+
+
+def test_a_test_set_that_is_too_large_is_said():
+    assert says_in_one_line(run("--test-size", 5000), "test_size=5000: 1 to 1796 expected, of 1797 samples")
+
+
+def test_a_data_set_that_is_not_installed_is_said(monkeypatch):
+    def missing(dtype):
+        raise ModuleNotFoundError("digits() reads its images from the package sklearn, which is not installed")
+
+    monkeypatch.setitem(DATA, "digits", missing)
+    assert says_in_one_line(run(), "from the package sklearn, which is not installed")
+
+
+def test_a_figure_without_matplotlib_is_said_before_training(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setattr(scratchnet.training, "fit", None)
+    assert says_in_one_line(run("--figure", tmp_path / "run.png"), "a figure needs matplotlib, which is not installed")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    path = tmp_path_factory.mktemp("kept") / "kept.npz"
+    assert run("--epochs", 0, "--checkpoint", path).exit_code == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--model", "resnet18"), "it has net MLP, this one net ResNet"),
+        (("--optimizer", "adam"), "it has optimizer SGD, this one optimizer Adam"),
+        (("--schedule", "cosine"), "it has nothing else, this one scheduler CosineAnnealingLR"),
+        (("--flip",), "this one random generator batches.transform"),
+    ],
+)
+def test_the_checkpoint_of_another_training_is_said(kept, args, said):
+    done = run("--epochs", 1, "--resume", "--checkpoint", kept, *args)
+    assert says_in_one_line(done, said) and "is the checkpoint of another training" in done.stderr
+
+
+def test_a_file_that_is_no_checkpoint_is_said(tmp_path):
+    (tmp_path / "net.npz").write_text("weights")
+    done = run("--resume", "--checkpoint", tmp_path / "net.npz")
+    assert says_in_one_line(done, "a .npz file by scratchnet.save expected")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -1,6 +1,7 @@
 """Gradient descent and SGD: which samples stand behind an update, what is recorded, and that networks learn."""
 
 import math
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from scratchnet import nn
 from scratchnet.data import DataLoader, digits, stratified_split
 from scratchnet.models import MLP
+from scratchnet.nn.module import no_input_grad
 from scratchnet.optim import SGD
 from scratchnet.training import evaluate, fit, gradient_descent, sgd, update
 
@@ -146,6 +148,36 @@ def test_the_same_rng_gives_the_same_training():
 
     first, second = train(), train()
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_training_leaves_out_the_gradient_of_the_data_and_no_other():
+    x, y = rng(1).standard_normal((5, 2, 6, 6)), rng(2).integers(0, 3, 5)
+    loss = nn.CrossEntropyLoss()
+
+    def gradients(context, net):
+        with context:
+            loss(net(x), y)
+        dx = net.backward(loss.backward()[0])
+        return dx, [parameter.grad for parameter in net.parameters()]
+
+    for first in (nn.Conv2d(2, 2, 3, padding=1, rng=rng(3)), nn.Linear(6, 6, rng=rng(3)), nn.Flatten()):
+        net = nn.Sequential(first, nn.Flatten(), nn.Linear(72, 3, rng=rng(4))).to(np.float64)
+        dx, expected = gradients(nullcontext(), net)
+        net.zero_grad()
+        none, without = gradients(no_input_grad(x), net)
+        assert np.any(dx) and none.shape == x.shape and none.dtype == x.dtype and not np.any(none)
+        for value, same in zip(without, expected, strict=True):
+            np.testing.assert_array_equal(value, same)
+
+
+def test_what_an_update_moves_is_what_its_gradients_say():
+    (x, y), net, plain = small_task(), small_net(), small_net()
+    loss = nn.CrossEntropyLoss()
+    update(net, loss, SGD(net.parameters(), 0.1), x, y)
+    loss(plain(x), y)
+    plain.backward(loss.backward()[0])
+    for moved, parameter in zip(net.parameters(), plain.parameters(), strict=True):
+        np.testing.assert_array_equal(moved.data, parameter.data - 0.1 * parameter.grad)
 
 
 # What is recorded

@@ -1,0 +1,216 @@
+"""Where a class keeps its weights and where its gradients go: in attributes, dictionaries, the attributes of its parts,
+or in what backward returns. Names are looked up in a table, shapes tell the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from oracle.subjects import Answer, Call
+from oracle.subjects.binding import Binding
+from oracle.subjects.layouts import relaid
+from oracle.subjects.mapping import Map
+from oracle.subjects.names import gradient_of, parameter_of
+from oracle.subjects.plan import Plan
+
+Seen = Mapping[str, Any]
+Run = Callable[[Binding, Call], tuple[Answer, Seen]]
+Shape = list[int]
+
+WEIGHTS = {
+    "Linear": ("OI->OI", "OI->IO"),
+    "Conv1d": ("OIL->OIL", "OIL->LIO", "OIL->IOL"),
+    "Conv2d": ("OIHW->OIHW", "OIHW->HWIO", "OIHW->IOHW", "OIHW->OHWI", "OIHW->IHWO", "OIHW->O(IHW)", "OIHW->(IHW)O",
+               "OIHW->O(HWI)", "OIHW->(HWI)O", "OIHW->OHW", "OIHW->HWO"),
+    "Conv3d": ("OIDHW->OIDHW", "OIDHW->DHWIO"),
+}  # fmt: skip
+_DEPTH = 2  # of what a trial run lists: "conv.weight"
+
+
+class Unreadable(Exception):
+    """A class that claims to be a layer but cannot be called as one; the message says what is in the way."""
+
+
+def without_name(method: str, argument: str) -> str:
+    return (
+        f"{method} needs {argument} too, whose meaning is not known; say it with --map, as in --map "
+        f'"{argument}=dout" (or x, target, lr, cache, a setting, a number)'
+    )
+
+
+# Weights
+
+
+def ways_to_set(binding: Binding, call: Call, made: Mapping[str, Any], told: Map) -> list[tuple[dict, dict, dict]]:
+    """(path -> array, tensor -> layout, settings accepted) for each way that the parameters may be laid out."""
+    accepts = dict(binding.accepts)
+    make = binding.plan.make
+    if make is not None and "$weight" in make.kwargs.values():
+        said = told.weight_layout(binding.spec)
+        return [({}, {"weight": said} if said else {}, accepts)]
+    paths: dict[str | None, str] = {parameter_of(path): path for path in reversed(list(made))}
+    paths |= {name: path for name, path in told.paths.items() if not name.startswith("d")}
+    places: dict[str, str] = {}
+    fitting: dict[str, list[str]] = {}
+    for name, array in {**call.parameters, **call.buffers}.items():
+        path = paths.get(name)
+        if name in told.paths and path != "none":
+            _demand(binding, path, made, f"{name}={path}", "after it is made")
+        if path is None and name == "weight":
+            path = _by_shape(binding.spec, array.shape, made)
+        if path in (None, "none") and name != "weight":
+            if name == "bias":
+                accepts["bias"] = False
+            continue
+        shape = tuple(made[path]) if path is not None and path in made else None
+        layouts = _layouts(binding.spec, name, array.shape, shape)
+        if name == "weight" and (said := told.weight_layout(binding.spec)):
+            layouts = [said] if shape is None or _shape(array.shape, said) == shape else []
+        if not layouts:
+            found = f"{path} of shape {shape}" if path else _listed(made)
+            raise Unreadable(f"{binding.implements}: no {name} of shape {array.shape} is known in it; found {found}")
+        places[str(path)] = f"${name}"
+        fitting[name] = layouts
+    return [(places, dict(zip(fitting, combination)), accepts) for combination in product(*fitting.values())]
+
+
+def _demand(binding: Binding, path: str | None, there: Mapping[str, Any], said: str, when: str) -> None:
+    """Raises Unreadable for a path of --map at which there is nothing, as far down as a trial run looks."""
+    if path not in there and str(path).count(".") < _DEPTH:
+        raise Unreadable(f"{binding.implements}: --map says {said}; {when} the object has {_listed(there)}")
+
+
+def _listed(arrays: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path} {tuple(shape)}" for path, shape in arrays.items()) or "no array"
+
+
+def _by_shape(spec: str, shape: tuple[int, ...], made: Mapping[str, Any]) -> str | None:
+    """The one array that a weight of this shape may be, whatever it is called."""
+    fitting = [path for path, own in made.items() if _layouts(spec, "weight", shape, tuple(own))]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _layouts(spec: str, name: str, torchs: tuple[int, ...], own: tuple[int, ...] | None) -> list[str]:
+    """The layouts in which an array of torch's shape has its own."""
+    if own is None:
+        return []
+    if name == "weight" and spec in WEIGHTS:
+        return [layout for layout in WEIGHTS[spec] if _shape(torchs, layout) == own]
+    if sorted(size for size in own if size != 1) != sorted(size for size in torchs if size != 1):
+        return []
+    return ["F->" + "".join("1" if size == 1 else "F" for size in own)]
+
+
+def _shape(torchs: tuple[int, ...], layout: str) -> tuple[int, ...] | None:
+    try:
+        return relaid(np.empty(torchs), layout).shape
+    except ValueError:  # an axis of more than 1 that the layout does not have
+        return None
+
+
+# Gradients
+
+
+def with_gradients(binding: Binding, run: Run, call: Call, told: Map) -> Binding:
+    """What backward returns, and which attributes hold the rest afterwards."""
+    _, seen = run(binding, call)
+    plan, step, returned = binding.plan, binding.plan.backward, seen.get("backward")
+    kept = seen.get("done") or seen.get("made") or {}
+    running = {name: path for path, value in plan.set.items()
+               for name in ("running_mean", "running_var") if value == f"${name}"}  # fmt: skip
+    absent = (*binding.absent, *(name for name in ("running_mean", "running_var") if name not in running))
+    if step is None:
+        return replace(binding, plan=replace(plan, read=running), absent=absent)
+    names, read = _returned(returned, binding, call, told)
+    paths = {f"d{gradient_of(path)}": path for path in reversed(list(kept)) if gradient_of(path)}
+    for name, path in told.gradients().items():
+        if "done" in seen:
+            _demand(binding, path, kept, f"{name}={path}", "after backward")
+        paths[name] = path
+    own = {"dweight", "dbias"} - {*names, *read}
+    if "done" in seen and (returned is None or "dx" not in {*names, *read}):
+        own |= {"dx"}
+    read |= {name: paths[name] for name in ("dx", "dweight", "dbias")
+             if name in paths and (name in own or name in told.gradients())}  # fmt: skip
+    plan = replace(plan, backward=replace(step, returns=names))
+    updates = _updated(plan, {*names, *read})
+    binding = replace(binding, plan=replace(plan, read=running | read), absent=absent)
+    if not updates:
+        return binding
+    updating = replace(binding, plan=replace(plan, read=running | read | updates), updates=tuple(updates))
+    told_to = "$lr" in step.kwargs.values()
+    return updating if told_to or _moves(updating, run, call) else binding
+
+
+def _returned(returned: Any, binding: Binding, call: Call, told: Map) -> tuple[tuple[str, ...], dict[str, str]]:
+    """(names of what backward returns, gradients that stand deeper in it -> their paths).
+
+    A name that --map gives comes first, then the keys of a dictionary, then shapes, where these tell; else a tuple is
+    dx, dweight, dbias in this order.
+    """
+    places = dict(_leaves(returned))
+    found = {}
+    for name, path in told.returned().items():
+        if returned is not None and path not in places:
+            known = ", ".join(f"return{place} {tuple(shape)}" for place, shape in places.items())
+            raise Unreadable(
+                f"{binding.implements}: --map says return{path}={name}; backward returns {known or 'no array'}"
+            )
+        found[name] = path
+    if set(places) <= {""} and not found:
+        return ("dx",), {}
+    for path in places:
+        key = re.findall(r"\[(\w+)\]", path)[-1:] or [""]
+        tensor = None if key[0].isdecimal() else gradient_of(key[0]) or parameter_of(key[0])
+        if tensor and f"d{tensor}" not in found and path not in found.values():
+            found[f"d{tensor}"] = path
+    rest = {path: shape for path, shape in places.items() if path not in found.values() and path.endswith(_NUMBERED)}
+    own = {f"d{name}": list(array.shape) for name, array in binding.arrays_for(call).items()}
+    usual = [name for name in ("dx", "dweight", "dbias") if name not in found]
+    named = [next((name for name in usual if own.get(name) == shape), "") for shape in rest.values()]
+    if not all(named) or len({*named}) < len(named):
+        named = usual[: len(rest)]
+    found |= {name: path for path, name in zip(rest, named)}
+    order = {path: name for name, path in found.items()}
+    if len(returned or ()) > 1 and [*places] == [f"[{place}]" for place in range(len(returned))] == sorted(order):
+        return tuple(order[path] for path in places), {}  # a tuple of so many: another number is an error
+    return (), {name: f"$return{path}" for name, path in found.items()}
+
+
+_NUMBERED = tuple(f"[{place}]" for place in range(10))
+
+
+def _leaves(returned: Any, path: str = "") -> Iterator[tuple[str, Shape]]:
+    """(path, shape) of the arrays in what was returned: "" of one alone, "[1]" in a tuple, "[dW]" in a dictionary."""
+    if isinstance(returned, dict):
+        for key, entry in returned.items():
+            yield from _leaves(entry, f"{path}[{key}]")
+    elif isinstance(returned, list) and any(not isinstance(entry, int) for entry in returned):
+        for place, entry in enumerate(returned):
+            yield from _leaves(entry, f"{path}[{place}]")
+    elif isinstance(returned, list):
+        yield path, returned
+
+
+def _updated(plan: Plan, known: set[str]) -> dict[str, str]:
+    """The weights' own paths, for gradients that can be read from what backward makes of the weights."""
+    makes = plan.make.kwargs.values() if plan.make else ()
+    assert plan.backward is not None
+    if "$lr" not in (*plan.backward.kwargs.values(), *makes) or "dweight" in known:
+        return {}
+    places = {f"d{value[1:]}": path for path, value in plan.set.items() if value in ("$weight", "$bias")}
+    return {name: path for name, path in places.items() if name not in known}
+
+
+def _moves(updating: Binding, run: Run, call: Call) -> bool:
+    """Whether backward changes the weights at all."""
+    answer, _ = run(updating, call)
+    before = updating.arrays_for(call)
+    return any(name in answer.tensors and not np.array_equal(answer.tensors[name], before[name[1:]])
+               for name in updating.updates)  # fmt: skip
