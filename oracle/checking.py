@@ -63,8 +63,9 @@ def check(
         reports = []
         for subject in opened.subjects:
             try:
-                if dtype in HALVES and not isinstance(subject, TorchModule):
-                    reports.append(unjudged_spec(subject.spec, subject.implements, _NO_HALF.format(dtype)))
+                asked = case.dtype if case else dtype
+                if asked in HALVES and not isinstance(subject, TorchModule):
+                    reports.append(unjudged_spec(subject.spec, subject.implements, _NO_HALF.format(asked)))
                     continue
                 chosen, skipped = _choose(subject, cases, case, dtype, seed)
                 progress(target, subject.spec, len(chosen))

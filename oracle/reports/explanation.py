@@ -12,6 +12,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from oracle.explaining import Explained
+from oracle.formats import FORMATS
 from scratchnet.explain import Sum, Term
 
 LETTERS = {
@@ -163,6 +164,6 @@ def _agreement(value: float, entry: Explained) -> tuple[str, str]:
     apart = abs(value - entry.torch)
     if apart == 0 or (np.isnan(value) and np.isnan(entry.torch)):
         return "equal to torch's", "green"
-    ulps = apart / np.spacing(np.dtype(entry.case.dtype).type(abs(entry.torch)))
+    ulps = apart / np.spacing(FORMATS[entry.case.dtype].holder(abs(entry.torch)))
     text = f"{ulps:.2g} ulp apart: {apart:.2g}, rounding allows {entry.bound:.2g}"
     return (text, "green") if apart <= entry.bound else (f"WRONG, {text}", "bold red")

@@ -155,8 +155,9 @@ def test_a_layer_that_torch_has_not_in_half_precision_is_unjudged_and_says_so():
     assert found["verdict"] == "unjudged" and "not implemented for 'Half'" in found["reason"]
 
 
-def test_code_in_numpy_is_not_judged_in_half_precision():
-    (found,) = check("scratchnet", ["ReLU"], dtype="bfloat16")["specs"]
+@pytest.mark.parametrize("asked", [{"dtype": "bfloat16"}, {"case": parse("ReLU()[x=2x3]@bfloat16,random#0")}])
+def test_code_in_numpy_is_not_judged_in_half_precision(asked):
+    (found,) = check("scratchnet", ["ReLU"], **asked)["specs"]
     assert found["verdict"] == "unjudged" and "modules of torch only" in found["reason"]
 
 
