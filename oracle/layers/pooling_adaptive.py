@@ -84,9 +84,10 @@ def _grid(ndim: int, indices: bool) -> Iterator[Setting]:
     uneven, kept = (3, 2, 1)[:ndim] if ndim > 1 else (3,), (None, 2, 2)[:ndim] if ndim > 1 else 2
     first = [
         make(1, (2,) * ndim, (1, 1)), make(2, (4,) * ndim, (1, 1)), make(2, (4,) * ndim, (2, 3)),
-        make(1, small, (2, 2)), make(2, small, (2, 2)), make(3, big, (2, 3)), make(3, small, (3, 2)),
+        make(1, small, (2, 2)), make(2, small, (2, 2), True), make(3, big, (2, 3), True), make(3, small, (3, 2)),
         make(uneven, big, (2, 2)), make(4, big, (1, 2)), make(6, small, (2, 2)), make(kept, big, (2, 2)),
         make(2, small, (3,), True),
+        make(2, small, (2, 2)), make(3, big, (2, 3)), make(2, small, (3,)),  # for those who offer no indices
     ]  # fmt: skip
     axes: dict[str, Any] = {
         "out": [1, 2, 3, 5, uneven, uneven[::-1], kept, 4],

@@ -2,7 +2,7 @@
 
 TransformerEncoder and TransformerDecoder take a layer as argument, and are judged inside of Transformer. Dropout falls
 in many places, whose own layers are judged with their masks: here it is 0, or (in evaluation) at its default. Masks are
-boolean. Errors of the worst case multiply from layer to layer: what a whole Transformer must be is said by float64.
+boolean.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _grid(sequences: tuple[str, ...], count: int, stacks: bool) -> Iterator[Sett
         E = heads * size
         most = 6 if depth == (1, 1) else 4
         if E < 3 or (stacks and most < E):
-            return None  # a norm of two features is +-1; over many features and layers worst cases multiply to nothing
+            return None  # a norm of two features is +-1; of a stack's many parameters the bound would take seconds
         args: dict[str, Any] = {"d_model": E, "nhead": heads, "dim_feedforward": F, "dropout": dropout,
                                 "activation": "gelu" if gelu else "relu", "layer_norm_eps": eps,
                                 "batch_first": batch_first, "norm_first": norm_first, "bias": bias}  # fmt: skip
@@ -192,9 +192,9 @@ def _spec(
 
 
 SPECS = (
-    _spec("TransformerEncoderLayer", ("src",), ("src",), _encoder_tensors, transformer_bounds.encoder, 40),
+    _spec("TransformerEncoderLayer", ("src",), ("src",), _encoder_tensors, transformer_bounds.bounds, 40),
     _spec("TransformerDecoderLayer", ("tgt", "memory"), ("tgt", "memory"), _decoder_tensors,
-          transformer_bounds.decoder, 40),
+          transformer_bounds.bounds, 40),
     _spec("Transformer", ("src", "tgt"), ("src", "tgt", "memory"), _transformer_tensors,
-          transformer_bounds.transformer, 20),
+          transformer_bounds.bounds, 20),
 )  # fmt: skip

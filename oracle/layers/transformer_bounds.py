@@ -1,7 +1,19 @@
-"""How far rounding may take a transformer: the parts one after the other, each with the errors of those before it.
+"""How far rounding may take a transformer: the error of each step where it is made, times what becomes of it.
 
-A part of residual form adds the errors of x and of the part. Beside attention (attention_bounds.py) and sums of
-products:
+The transformer is a chain of steps (x + attention, x + feed forward, each with its norm; then the same backward). To
+first order in u, the error of any result is the sum over all steps of
+
+    |d(result) / d(what the step gives)| * (the step's own error, with exact numbers put in)
+
+which is the condition of the rest of the chain times a local error (Higham, Accuracy and Stability of Numerical
+Algorithms, 2nd ed., sections 1.6 and 3.8). The derivatives are exact (transformer_sensitivity.py), with their signs:
+bounds of absolute values from step to step lose what cancels, a factor of 3 or so in every norm, forward and backward,
+and said nothing of a whole Transformer in float32 (33 times the value in the median; this one 2e-4). What is left out,
+u^2 times second derivatives, is smaller than the local errors by a factor of u once more. A gradient of parameters is
+computed at the end of its step: its own error and what arrives of all others.
+
+The step's own error follows from the arithmetic of errors. A part of residual form adds the errors of x and of the
+part. Beside attention (attention_bounds.py) and sums of products:
 
 LayerNorm of x with errors e = E(x), over m features (notation of normalization_bounds.py, X = (|x| + |mu|)/s):
     d, var, s, xh by the arithmetic of errors: E(mu) = mean e + G_{m+4} mean|x|, E(d) = e + E(mu) + 4u|d|, ...
@@ -9,12 +21,13 @@ LayerNorm of x with errors e = E(x), over m features (notation of normalization_
     Q     mean(|g| E(xh) + |xh| E(g)) + G_{m+9} mean(|g| X)     as sums of g x and of g may be formed first
     dx    by the arithmetic of errors, and 4u (|g| + |P| + X |Q|)/s
 gelu(x) = x Phi(x): |gelu'| <= 1.13, |gelu''| <= 0.8; own rounding 8u F with the F of elementwise functions, |x| and
-1 + |x| phi(x)(1 + x^2/2).   relu: at 0 but for rounding either derivative is right.
+1 + |x| phi(x)(1 + x^2/2).   relu: where its argument is 0 but for all the errors that reach it, either derivative is
+right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import erfc, pi, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +35,7 @@ import numpy as np
 
 from oracle.bounds import Arrays, gamma
 from oracle.layers.attention_bounds import Heads, added_mask
+from oracle.layers.transformer_sensitivity import Chain, Plan, Step
 from oracle.running_error import LIBRARY, ROUNDINGS, Running, step, total
 from oracle.running_sums import alike, relu, sums
 
@@ -112,8 +126,11 @@ def _Phi(v: np.ndarray) -> np.ndarray:
 
 
 class FeedForward:
+    """`reach` is how far its hidden numbers may be off by what went before: it decides where relu has either slope."""
+
     def __init__(self, w: Weights, activation: str):
         self.one, self.two, self.activation = Linear(below(w, "linear1")), Linear(below(w, "linear2")), activation
+        self.reach: np.ndarray | float = 0.0
 
     def forward(self, x: Running) -> Running:
         self.hidden = self.one.forward(x)
@@ -121,8 +138,8 @@ class FeedForward:
 
     def backward(self, dout: Running) -> tuple[Running, Gradients]:
         d, two = self.two.backward(dout)
-        slope = gelu_slope(self.hidden) if self.activation == "gelu" else step(self.hidden, 0)
-        d, one = self.one.backward(d * slope)
+        z = Running(self.hidden.value, self.hidden.u, self.hidden.tiny, np.maximum(self.hidden.error, self.reach))
+        d, one = self.one.backward(d * (gelu_slope(self.hidden) if self.activation == "gelu" else step(z, 0)))
         return d, above("linear1", one) | above("linear2", two)
 
 
@@ -147,127 +164,141 @@ class Attention:
         return dq + (dk + dv), above(self.name, gradients)
 
 
-class Layer:
-    """Parts of residual form: x + part(norm(x)) with norm_first, else norm(x + part(x))."""
+class Block:
+    """One step of the chain: norm(x + part(x)), with norm_first x + part(norm(x)), or the norm alone."""
 
-    def __init__(self, parts: list[Any], w: Weights, settings: Mapping[str, Any]):
-        self.parts, self.first = parts, settings["norm_first"]
-        eps = settings["layer_norm_eps"]
-        self.norms = [LayerNorm(below(w, f"norm{number}"), eps) for number in range(1, len(parts) + 1)]
+    def __init__(self, of: Step, plan: Plan, w: Weights, memory: Running | None):
+        self.first, own = plan.settings["norm_first"], below(w, of.at.removesuffix(".")) if of.at else dict(w)
+        self.norm = LayerNorm(below(own, of.norm), plan.settings["layer_norm_eps"])
+        self.part: Any = None
+        if of.part == "feed_forward":
+            self.part = FeedForward(own, plan.settings["activation"])
+        elif of.part:
+            self.part = Attention(of.part, own, plan.settings, plan.masks[of.mask], memory)
 
     def forward(self, x: Running) -> Running:
-        for part, norm in zip(self.parts, self.norms):
-            x = x + part.forward(norm.forward(x)) if self.first else norm.forward(x + part.forward(x))
-        return x
+        if self.part is None:
+            return self.norm.forward(x)
+        if self.first:
+            return x + self.part.forward(self.norm.forward(x))
+        return self.norm.forward(x + self.part.forward(x))
 
-    def backward(self, d: Running) -> tuple[Running, Gradients]:
-        gradients: Gradients = {}
-        for number in range(len(self.parts), 0, -1):
-            part, norm = self.parts[number - 1], self.norms[number - 1]
-            if self.first:
-                inner, of_part = part.backward(d)
-                inner, of_norm = norm.backward(inner)
-                d = d + inner
-            else:
-                d, of_norm = norm.backward(d)
-                inner, of_part = part.backward(d)
-                d = d + inner
-            gradients |= of_part | above(f"norm{number}", of_norm)
-        return d, gradients
-
-
-def encoder_layer(w: Weights, settings: Mapping[str, Any], mask: Any) -> Layer:
-    return Layer([Attention("self_attn", w, settings, mask), FeedForward(w, settings["activation"])], w, settings)
-
-
-def decoder_layer(w: Weights, settings: Mapping[str, Any], masks: tuple, memory: Running) -> Layer:
-    parts = [Attention("self_attn", w, settings, masks[0]), Attention("multihead_attn", w, settings, masks[1], memory),
-             FeedForward(w, settings["activation"])]  # fmt: skip
-    return Layer(parts, w, settings)
+    def backward(self, d: Running) -> tuple[Running, Gradients, Gradients]:
+        """-> the gradient of x, of the part's parameters, and of the norm's"""
+        if self.part is None:
+            d, of_norm = self.norm.backward(d)
+            return d, {}, of_norm
+        if self.first:
+            inner, of_part = self.part.backward(d)
+            inner, of_norm = self.norm.backward(inner)
+        else:
+            d, of_norm = self.norm.backward(d)
+            inner, of_part = self.part.backward(d)
+        return d + inner, of_part, of_norm
 
 
 class _View:
     """The arrays of a call, steps first."""
 
-    def __init__(self, call: Call, u: float, tiny: float):
-        self.call, self.u, self.tiny = call, u, tiny
+    def __init__(self, call: Call):
+        self.call = call
         first = next(iter(call.inputs.values()))
         self.batched = first.ndim == 3
         self.swapped = self.batched and call.settings["batch_first"]
-        self.w = {name: Running(array, u, tiny) for name, array in call.parameters.items()}
 
-    def steps_first(self, array: np.ndarray) -> Running:
-        array = array[:, None] if not self.batched else np.swapaxes(array, 0, 1) if self.swapped else array
-        return Running(array, self.u, self.tiny)
+    def steps_first(self, array: np.ndarray) -> np.ndarray:
+        array = array.astype(np.float64)
+        return array[:, None] if not self.batched else np.swapaxes(array, 0, 1) if self.swapped else array
 
-    def mask(self, name: str, queries: Running, keys: Running) -> np.ndarray | None:
+    def as_given(self, array: np.ndarray) -> np.ndarray:
+        return array[:, 0] if not self.batched else np.swapaxes(array, 0, 1) if self.swapped else array
+
+    def mask(self, name: str, queries: np.ndarray, keys: np.ndarray) -> np.ndarray | None:
         inputs = self.call.inputs
         attn, padding = inputs.get(f"{name}_mask"), inputs.get(f"{name}_key_padding_mask")
-        (L, N), S = queries.value.shape[:2], len(keys.value)
+        (L, N), S = queries.shape[:2], len(keys)
         return added_mask(attn, padding, (N, self.call.settings["nhead"], L, S), 0)
 
-    def fit(self, found: Mapping[str, Running], expected: Arrays) -> Named:
-        errors = {}
-        for name, array in expected.items():
-            error = found[name].error
-            if name not in {f"d{key}" for key in self.w}:
-                error = error[:, 0] if not self.batched else np.swapaxes(error, 0, 1) if self.swapped else error
-            errors[name] = error.reshape(array.shape)
-        return errors
+
+_latest: list[tuple[Call, Chain]] = []  # the subject's bound and the reference's are asked for one after the other
 
 
-def encoder(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> Named:
-    view = _View(call, u, tiny)
-    src = view.steps_first(call.inputs["src"])
-    layer = encoder_layer(view.w, call.settings, view.mask("src", src, src))
-    out = layer.forward(src)
-    dsrc, gradients = layer.backward(view.steps_first(call.upstream["dout"]))
-    return view.fit({"out": out, "dsrc": dsrc} | _d(gradients), expected)
+def _chain(call: Call, view: _View) -> Chain:
+    if not _latest or _latest[0][0] is not call:
+        inputs = {name: view.steps_first(call.inputs[name]) for name in ("src", "tgt", "memory") if name in call.inputs}
+        read = {
+            "src": ("src", "src"),
+            "tgt": ("tgt", "tgt"),
+            "memory": ("tgt", "memory" if "memory" in inputs else "src"),
+        }
+        masks = {
+            name: view.mask(name, inputs[queries], inputs[keys])
+            for name, (queries, keys) in read.items()
+            if queries in inputs and keys in inputs
+        }
+        plan = Plan(*_steps(call), call.settings, masks)
+        _latest[:] = [(call, Chain(plan, inputs, call.parameters, view.steps_first(call.upstream["dout"])))]
+    return _latest[0][1]
 
 
-def decoder(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> Named:
-    view = _View(call, u, tiny)
-    tgt, memory = (view.steps_first(call.inputs[name]) for name in ("tgt", "memory"))
-    masks = (view.mask("tgt", tgt, tgt), view.mask("memory", tgt, memory))
-    layer = decoder_layer(view.w, call.settings, masks, memory)
-    out = layer.forward(tgt)
-    dtgt, gradients = layer.backward(view.steps_first(call.upstream["dout"]))
-    return view.fit({"out": out, "dtgt": dtgt, "dmemory": layer.parts[1].dmemory} | _d(gradients), expected)
+def bounds(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> Named:
+    """The errors of every step where it is made, and what of them arrives in every result."""
+    view = _View(call)
+    chain = _chain(call, view)
+    w = {name: Running(array, u, tiny) for name, array in call.parameters.items()}
+
+    def exact(tensor: Any) -> Running:
+        return Running(chain.value(tensor), u, tiny)
+
+    def block(number: int) -> Block:
+        looked = exact(chain.looked[number]) if number in chain.looked else None
+        return Block(chain.steps[number], chain.plan, w, looked)
+
+    numbers = range(len(chain.steps))
+    blocks = [block(number) for number in numbers]
+    made = {("x", number): blocks[number].forward(exact(chain.read[number])).error for number in numbers}
+    _reach(chain, blocks, block, made, u, tiny)
+    local: Named = {}
+    for number in numbers:
+        of, own = chain.steps[number], blocks[number]
+        dx, of_part, of_norm = own.backward(exact(chain.upstream[number]))
+        made["d", number] = dx.error
+        if number in chain.looked:
+            made["m", number] = own.part.dmemory.error + gamma(len(chain.looked), u) * np.abs(own.part.dmemory.value)
+        gradients = of_part | above(of.norm, of_norm)
+        local |= {f"d{of.at}{name}": gradient.error for name, gradient in gradients.items()}
+    carried = chain.carried({name: chain.results[name] for name in expected}, made)
+    found = {}
+    for name, array in expected.items():
+        error = carried[name] + local.get(name, 0)
+        found[name] = (error if name in local else view.as_given(error)).reshape(array.shape)
+    return found
 
 
-def transformer(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> Named:
-    view, settings = _View(call, u, tiny), call.settings
-    src, tgt = (view.steps_first(call.inputs[name]) for name in ("src", "tgt"))
-
-    def stack(side: str, count: int, make: Callable[[Weights], Layer]) -> tuple[list[Layer], LayerNorm]:
-        w = below(view.w, side)
-        layers = [make(below(w, f"layers.{number}")) for number in range(count)]
-        return layers, LayerNorm(below(w, "norm"), settings["layer_norm_eps"])
-
-    def run(x: Running, layers: list[Layer], norm: LayerNorm) -> Running:
-        for layer in layers:
-            x = layer.forward(x)
-        return norm.forward(x)
-
-    def back(side: str, d: Running, layers: list[Layer], norm: LayerNorm) -> tuple[Running, Gradients]:
-        d, of_norm = norm.backward(d)
-        gradients = above("norm", of_norm)
-        for number in reversed(range(len(layers))):
-            d, of_layer = layers[number].backward(d)
-            gradients |= above(f"layers.{number}", of_layer)
-        return d, above(side, gradients)
-
-    encoder_mask = view.mask("src", src, src)
-    encoders = stack("encoder", settings["num_encoder_layers"], lambda w: encoder_layer(w, settings, encoder_mask))
-    memory = run(src, *encoders)
-    masks = (view.mask("tgt", tgt, tgt), view.mask("memory", tgt, memory))
-    decoders = stack("decoder", settings["num_decoder_layers"], lambda w: decoder_layer(w, settings, masks, memory))
-    out = run(tgt, *decoders)
-    dtgt, of_decoder = back("decoder", view.steps_first(call.upstream["dout"]), *decoders)
-    dmemories = [layer.parts[1].dmemory for layer in decoders[0]]
-    dsrc, of_encoder = back("encoder", sum(dmemories[1:], dmemories[0]), *encoders)
-    return view.fit({"out": out, "dsrc": dsrc, "dtgt": dtgt} | _d(of_decoder | of_encoder), expected)
+def _reach(chain: Chain, blocks: list[Block], block: Any, made: dict, u: float, tiny: float) -> None:
+    """How far each relu's hidden numbers may be off, with the errors of all steps before it."""
+    parts = [n for n, of in enumerate(chain.steps) if of.part == "feed_forward" and n]
+    if chain.plan.settings["activation"] == "gelu" or not parts:
+        return
+    carried = chain.carried({str(number): chain.read[number] for number in parts}, dict(made))
+    for number in parts:
+        again = block(number)
+        again.forward(Running(chain.value(chain.read[number]), u, tiny, carried[str(number)]))
+        blocks[number].part.reach = again.part.hidden.error
 
 
-def _d(gradients: Gradients) -> Gradients:
-    return {f"d{name}": gradient for name, gradient in gradients.items()}
+def _steps(call: Call) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    def encoder(at: str) -> list[Step]:
+        return [Step("self_attn", at, "norm1", "src"), Step("feed_forward", at, "norm2")]
+
+    def decoder(at: str) -> list[Step]:
+        return [Step("self_attn", at, "norm1", "tgt"), Step("multihead_attn", at, "norm2", "memory"),
+                Step("feed_forward", at, "norm3")]  # fmt: skip
+
+    if call.spec != "Transformer":
+        return (tuple(encoder("")), ()) if "Encoder" in call.spec else ((), tuple(decoder("")))
+    return tuple(
+        (*(step for number in range(call.settings[f"num_{side}_layers"]) for step in make(f"{side}.layers.{number}.")),
+         Step("", f"{side}.", "norm"))
+        for side, make in (("encoder", encoder), ("decoder", decoder))
+    )  # type: ignore[return-value]  # fmt: skip

@@ -3,20 +3,26 @@
 
 from __future__ import annotations
 
-from oracle.mistakes.kernel import Facts, Family, Mistake
+from oracle.mistakes.kernel import Family, Mistake
 from oracle.mistakes.pooling_kernels import average_dx, average_out, max_dx, max_indices, max_out, prepare
-from oracle.mistakes.pooling_shared import BY_WINDOW, CROP, PADDED, PLACE, SHARED, TAPS, overlaps, with_setting
+from oracle.mistakes.pooling_shared import (
+    BY_WINDOW,
+    CROP,
+    INDICES,
+    PADDED,
+    PLACE,
+    ROWS,
+    SHARED,
+    TAPS,
+    indexed,
+    overlaps,
+    with_setting,
+)
 from oracle.mistakes.windows import axes, padded, wide
 
 _FIRST = "first = taps.argmax(axis=0)"
 _MASK = "(first == i) * dout"
 _AT = "at = image_place(np.unravel_index(first, k.kernel), np.indices(size), k)"
-_ROWS = "along_rows(at, k.sizes)"
-
-
-def _indexed(facts: Facts) -> bool:
-    return facts["return_indices"]
-
 
 _MAXIMUM = (
     Mistake(
@@ -124,55 +130,23 @@ _MAXIMUM = (
 _INDICES = (
     Mistake(
         "indices-of-window",
-        {"indices": (((_ROWS, "first"),), ((_AT, "at = np.unravel_index(first, k.kernel)"),))},
+        {"indices": (((ROWS, "first"),), ((_AT, "at = np.unravel_index(first, k.kernel)"),))},
         "return_indices = true",
         "the indices count inside of the window; they count in the image of their channel",
         "(y*S + r*D - P)*W + x*S + s*D - P for the maximum at (r, s) of window (y, x)",
-        _indexed,
+        indexed,
     ),
     Mistake(
         "indices-of-padded-image",
         {"indices": (
             ((_AT, _AT.replace(", k)", ", SimpleNamespace(**{**vars(k), 'padding': none(k.padding)}))")),
-             (_ROWS, "along_rows(at, [h + 2 * p for h, p in zip(k.sizes, k.padding)])")),
+             (ROWS, "along_rows(at, [h + 2 * p for h, p in zip(k.sizes, k.padding)])")),
             ((_AT, _AT.replace(", k)", ", SimpleNamespace(**{**vars(k), 'padding': none(k.padding)}))")),),
         )},
         "return_indices = true and padding >= 1",
         "the indices count from the corner of the padded image, or along its longer rows",
         "(y*S + r*D - P)*W + x*S + s*D - P, with the width W of the image itself",
-        lambda facts: _indexed(facts) and padded(facts),
-    ),
-    Mistake(
-        "indices-along-columns",
-        {"indices": (((_ROWS, "along_rows(at[::-1], k.sizes[::-1])"),),)},
-        "return_indices = true and more than one row",
-        "the indices go column by column; they go along the rows: y*W + x",
-        "y*W + x",
-        _indexed,
-    ),
-    Mistake(
-        "indices-of-all-channels",
-        {"indices": tuple(((_ROWS, f"{_ROWS} + channel_number(at[0], k, {images}) * math.prod(k.sizes)"),) for images in (0, 1))},
-        "return_indices = true, and C > 1 or N > 1",
-        "the indices count through all channels of the image, or through the whole batch; they count in their own channel",
-        "y*W + x, for each channel from 0",
-        _indexed,
-    ),
-    Mistake(
-        "indices-count-from-one",
-        {"indices": (((_ROWS, f"{_ROWS} + 1"),),)},
-        "return_indices = true",
-        "the indices count from 1; they count from 0",
-        "y*W + x",
-        _indexed,
-    ),
-    Mistake(
-        "indices-by-height",
-        {"indices": (((_ROWS, "along_rows(at, k.sizes[:1] * len(k.sizes))"),),)},
-        "return_indices = true and H != W",
-        "the row is multiplied by the height of the image",
-        "y*W + x, with the width W",
-        lambda facts: _indexed(facts) and facts.get("H") != facts.get("W"),
+        lambda facts: indexed(facts) and padded(facts),
     ),
 )  # fmt: skip
 
@@ -248,7 +222,7 @@ _AVERAGE = (
 FAMILIES = (
     Family(
         {"out": max_out, "dx": max_dx, "indices": max_indices},
-        _MAXIMUM + _INDICES + SHARED + PADDED,
+        _MAXIMUM + _INDICES + INDICES + SHARED + PADDED,
         prepare,
         ("MaxPool2d", "MaxPool1d", "MaxPool3d"),
     ),

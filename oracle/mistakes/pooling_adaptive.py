@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from oracle.mistakes.kernel import Facts, Family, Mistake
+from oracle.mistakes.pooling_kernels import along_rows, channel_number  # noqa: F401  one in the text of edits
+from oracle.mistakes.pooling_shared import INDICES, ROWS, indexed
 from oracle.subjects import Call
 
 # ---- the kernels. k: outs and sizes, of each axis; axes, counted from the last
@@ -48,6 +50,16 @@ def max_dx(x, dout, k):
     return dx
 
 
+def max_indices(x, dindices, k):
+    result = np.zeros(dindices.shape)
+    for y in np.ndindex(*k.outs):
+        window = [slice(a * n // o, -(-(a + 1) * n // o)) for a, n, o in zip(y, k.sizes, k.outs)]
+        r = largest(x[(..., *window)], k)
+        at = [side.start + a for side, a in zip(window, r)]
+        result[(..., *y)] = along_rows(at, k.sizes)
+    return result
+
+
 # ---- what the kernels are made of
 
 
@@ -63,6 +75,11 @@ def first(window, k):
     """1 at the first maximum of each window."""
     flat = window.reshape(*k.lead, -1)
     return (np.arange(flat.shape[-1]) == flat.argmax(axis=-1)[..., None]).reshape(window.shape)
+
+
+def largest(window, k):
+    """Where in each window the first maximum is, on each axis."""
+    return np.unravel_index(window.reshape(*k.lead, -1).argmax(axis=-1), window.shape[len(k.lead) :])
 
 
 def maxima(window, k):
@@ -176,6 +193,18 @@ _AVERAGE = (
     ),
 )  # fmt: skip
 
+_INDICES = (
+    Mistake(
+        "indices-of-window",
+        {"indices": (((ROWS, "along_rows(r, [side.stop - side.start for side in window])"),),)},
+        "return_indices = true",
+        "the indices count inside of the window; they count in the image of their channel",
+        "y*W + x for the maximum at row y and column x of the image",
+        indexed,
+    ),
+    *INDICES,
+)
+
 _MAXIMUM = (
     Mistake(
         "ties-all",
@@ -214,6 +243,6 @@ _MAXIMUM = (
 FAMILIES = (
     Family({"out": average_out, "dx": average_dx}, (*_AVERAGE, *_SHARED, _assigned("window += spread", "window[:] = spread")), prepare,
            ("AdaptiveAvgPool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool3d")),
-    Family({"out": max_out, "dx": max_dx}, (*_MAXIMUM, *_SHARED, _assigned("dx[at] += spread", "dx[at] = spread")), prepare,
+    Family({"out": max_out, "dx": max_dx, "indices": max_indices}, (*_MAXIMUM, *_INDICES, *_SHARED, _assigned("dx[at] += spread", "dx[at] = spread")), prepare,
            ("AdaptiveMaxPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool3d")),
 )  # fmt: skip

@@ -85,12 +85,11 @@ def along_rows(at, sizes):
     return place
 
 
-def channel_number(result, k, images):
+def channel_number(place, k, images):
     """Which channel each place is in: of its image, or with `images` of the whole batch."""
-    N, C = k.lead
-    n, c = np.indices((N, C))
-    number = c + images * n * C
-    return number.reshape(N, C, *(1,) * (result.ndim - 2))
+    number = np.arange(math.prod(k.lead)).reshape(k.lead)
+    number = number if images else number % k.lead[-1]
+    return number.reshape(*k.lead, *(1,) * (place.ndim - len(k.lead)))
 
 
 def pad(x, k, size, value):

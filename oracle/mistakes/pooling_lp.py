@@ -158,7 +158,7 @@ _OWN = (
     ),
     Mistake(
         "power-not-derived",
-        {"dx": (((_POWER, "taps"),), ((_POWER, "taps**k.p"),), ((_POWER, "1"),), ((_POWER, "np.sign(taps)"),))},
+        {"dx": (((_POWER, "taps"),), ((_POWER, "taps**k.p"),), ((_POWER, "np.ones_like(taps)"),), ((_POWER, "np.sign(taps)"),))},
         "norm_type is not 2",
         "the derivative of I^p has I^(p-1); here is another power of I",
         _GRADIENT,

@@ -11,7 +11,12 @@ def overlaps(facts: Facts) -> bool:
     """The stride is given and less than the window."""
     if max(axes(facts.get("dilation", 1))) > 1:
         return wide(facts)
-    return facts["stride"] is not None and min(axes(facts["stride"])) < max(axes(facts["kernel_size"]))
+    stride, kernel = facts["stride"], facts["kernel_size"]
+    return stride is not None and axes(stride) != axes(kernel) and min(axes(stride)) < max(axes(kernel))
+
+
+def indexed(facts: Facts) -> bool:
+    return facts["return_indices"]
 
 
 _SIZE = "[pooled_size(*axis, k.ceil_mode) for axis in zip(k.sizes, k.kernel, k.stride, k.padding, k.dilation)]"
@@ -19,6 +24,7 @@ PLACE = "place(r, k.stride, k.dilation, size)"
 CROP = "dxp[inside(k.sizes, k.padding)]"
 TAPS = "enumerate(np.ndindex(*k.kernel))"
 BY_WINDOW = f"reversed(list({TAPS}))"  # each place meets its windows in their own order then
+ROWS = "along_rows(at, k.sizes)"
 _LAST = "dout = dout[(..., *(slice(0, max(o - 1, 0)) for o in dout.shape[len(k.lead) :]))]"
 
 
@@ -158,5 +164,40 @@ PADDED = (
         "the padding argument has no effect",
         "windows begin at y*S - P",
         padded,
+    ),
+)  # fmt: skip
+
+INDICES = (
+    Mistake(
+        "indices-along-columns",
+        {"indices": (((ROWS, "along_rows(at[::-1], k.sizes[::-1])"),),)},
+        "return_indices = true and more than one row",
+        "the indices go column by column; they go along the rows: y*W + x",
+        "y*W + x",
+        indexed,
+    ),
+    Mistake(
+        "indices-of-all-channels",
+        {"indices": tuple(((ROWS, f"{ROWS} + channel_number(at[0], k, {images}) * np.prod(k.sizes)"),) for images in (0, 1))},
+        "return_indices = true, and C > 1 or N > 1",
+        "the indices count through all channels of the image, or through the whole batch; they count in their own channel",
+        "y*W + x, for each channel from 0",
+        indexed,
+    ),
+    Mistake(
+        "indices-count-from-one",
+        {"indices": (((ROWS, f"{ROWS} + 1"),),)},
+        "return_indices = true",
+        "the indices count from 1; they count from 0",
+        "y*W + x",
+        indexed,
+    ),
+    Mistake(
+        "indices-by-height",
+        {"indices": (((ROWS, "along_rows(at, k.sizes[:1] * len(k.sizes))"),),)},
+        "return_indices = true and H != W",
+        "the row is multiplied by the height of the image",
+        "y*W + x, with the width W",
+        lambda facts: indexed(facts) and facts.get("H") != facts.get("W"),
     ),
 )  # fmt: skip

@@ -353,4 +353,15 @@ FAMILIES = (
         prepare,
         ("TransformerDecoderLayer",),
     ),
+    Family(
+        dict.fromkeys(("out", "dsrc", "dtgt"), layers),
+        STACKS
+        + DECODER
+        + _residuals("dtgt")
+        + _picked("scale-missing mask-inverted attn-mask-ignored key-padding-mask-ignored", _attention("dtgt"))
+        + _picked("unbiased-normalisation eps-outside-sqrt", _norms("dtgt"))
+        + _picked("activation-ignored activation-missing", _feed_forward("dencoder.layers.0.", "dtgt")),
+        prepare,
+        ("Transformer",),
+    ),
 )

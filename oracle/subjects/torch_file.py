@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from oracle.cases import make
+from oracle.layers import SPECS
+from oracle.layers.spec import Setting
 from oracle.subjects import Answer, Call, Subject
 from oracle.subjects.binding import Binding
 from oracle.subjects.differences import DIFFERENCES
 from oracle.subjects.plan import execute
+from oracle.subjects.torch_drawing import drawn
 from oracle.worker.loading import arguments
 
 
@@ -54,6 +58,9 @@ class TorchFileSubject(Subject):
         self.conventions, self.fixed = binding.conventions, binding.fixed
         self.notes = [(id, DIFFERENCES[id].text) for id in binding.differences]
         self.binding, self._namespace = binding, namespace
+        self._draws = binding.plan.draws
+        if self._draws:
+            self._settle()
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
         return self.binding.takes(settings, shapes, training)
@@ -63,8 +70,18 @@ class TorchFileSubject(Subject):
 
     def run(self, call: Call) -> Answer:
         plan, arrays = self.binding.plan_for(call), self.binding.arrays_for(call)
-        answer = execute(plan, self._namespace, arrays, lambda path: None if "oracle" in path else Path(path).name)
+        with drawn(self._draws, arrays.get("mask")):
+            answer = execute(plan, self._namespace, arrays, lambda path: None if "oracle" in path else Path(path).name)
         return self.binding.answer_for(call, answer)
+
+    def _settle(self) -> None:
+        """What keeps an element in dropout: a small random number, unless a trial shows that a large one does."""
+        call = make(SPECS[self.spec], Setting({}, {"x": (4, 5)})).call()
+        kept = call.buffers["mask"] == 1
+        for self._draws in ("high", "low"):
+            out = self.run(call).tensors.get("out")
+            if out is not None and np.array_equal(out != 0, kept):
+                break
 
 
 def _on_arrays(function: Callable) -> Callable:

@@ -52,23 +52,30 @@ class Unjudged(Exception):
 
 class Probe:
     """The trial runs of one class. They end with the budget, which raises Unjudged; nobody waits for a third that has
-    to be stopped."""
+    to be stopped, and a backward that had to be is not run again."""
 
     def __init__(self, session: Session, end: float = np.inf):
         self._session, self._end = session, end  # a moment of time.monotonic
         self._stopped: list[Failure] = []
+        self._forward_only = False
 
     def run(self, binding: Binding, call: Call) -> tuple[Answer, Seen]:
         if len(self._stopped) >= MOST_ENDLESS:
             return Answer(failures={"forward": self._stopped[-1]}), {}
         if time.monotonic() > self._end:
             raise Unjudged(f"the budget ended before it was known how to call {binding.implements}")
-        answer, seen = self._session.run(binding.plan_for(call), binding.arrays_for(call), look=True, end=self._end)
-        for failure in answer.failures.values():
+        plan = binding.plan_for(call)
+        if self._forward_only:
+            plan = replace(plan, backward=None)
+        answer, seen = self._session.run(plan, binding.arrays_for(call), look=True, end=self._end)
+        for phase, failure in answer.failures.items():
             if failure.kind == "unjudged":
                 raise Unjudged(failure.message)
             if failure.kind in ENDLESS:
                 self._stopped.append(failure)
+                if phase == "backward":  # nothing was seen then, not even of the forward
+                    self._forward_only = True
+                    return self.run(binding, call)
         return answer, seen
 
 

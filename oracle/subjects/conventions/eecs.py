@@ -1,6 +1,6 @@
 """EECS 498-007/598, assignment 3: CS231n's functions as static methods, on torch tensors. The file needs torch, and
-runs in the oracle's own process; that it is from scratch cannot be enforced. Dropout is not judged: its mask comes from
-torch.
+runs in the oracle's own process; that it is from scratch cannot be enforced. The p of dropout is the probability to
+drop, as torch's.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from oracle.subjects.binding import Binding
-from oracle.subjects.conventions.rows import ALL, BATCH_NORM, CONV, COUNT, LINEAR, POOL, pair
+from oracle.subjects.conventions.rows import ALL, BATCH_NORM, CONV, COUNT, DROPOUT, LINEAR, POOL, pair
 
 _WHAT = ("torch-code",)
 _CONV = ("$x", "$weight", "$bias", {"stride": "@stride", "pad": "@padding"})
@@ -40,4 +40,6 @@ ROWS: tuple[Binding, ...] = (
          shapes="matrix", **_NORM),
     pair("BatchNorm2d", "SpatialBatchNorm.forward", "SpatialBatchNorm.backward", _NORM_ARGS, ALL, BATCH_NORM,
          tells=("bn_param",), **_NORM),
+    pair("Dropout", "Dropout.forward", "Dropout.backward", ("$x", {"p": "@p", "mode": "@mode"}), ("dx",), DROPOUT,
+         plan={"draws": "low"}, absent=("mask",), tells=("dropout_param",), differences=_WHAT),
 )  # fmt: skip

@@ -1,0 +1,170 @@
+"""Classes of any shape: what backward may be called and given, and trial runs that end."""
+
+import textwrap
+import time
+
+import pytest
+
+from oracle.checking import check
+from oracle.judge import judge
+from oracle.layers import SPECS
+from oracle.selection import default_cases
+from oracle.subjects.target import TargetError, open_target
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text):
+        path = tmp_path / "layers.py"
+        path.write_text("import numpy as np\n" + textwrap.dedent(text))
+        return str(path)
+
+    return write
+
+
+RELU = """
+class ReLU:
+    {made}
+
+    def {forward}(self, x):
+        self.x = x
+        {out}
+
+    def {backward}:
+        {gradient}
+"""
+PLAIN = {"made": "", "forward": "forward", "out": "return np.maximum(x, 0)", "backward": "backward(self, dout)",
+         "gradient": "return dout * (self.x > 0)"}  # fmt: skip
+WAYS = {
+    "called, and bprop": {"forward": "__call__", "backward": "bprop(self, delta)",
+                          "gradient": "return delta * (self.x > 0)"},
+    "keras": {"forward": "call", "backward": "backward_pass(self, accum_grad)",
+              "gradient": "return accum_grad * (self.x > 0)"},
+    "camel case": {"forward": "feedForward", "backward": "backPropagate(self, err)",
+                   "gradient": "return err * (self.x > 0)"},
+    "the derivative at x": {"backward": "derivative(self, x)", "gradient": "return (x > 0) * 1.0"},
+    "the derivative at what is called s": {"backward": "grad(self, s)", "gradient": "return (s > 0) * 1.0"},
+    "the gradient times what is called x": {"backward": "grad(self, x)", "gradient": "return x * (self.x > 0)"},
+    "the input again": {"backward": "backward(self, x, upstream)", "gradient": "return upstream * (x > 0)"},
+    "the input again, last": {"backward": "backward(self, g, x)", "gradient": "return g * (x > 0)"},
+    "the output again": {"backward": "backward(self, g, output)", "gradient": "return g * (output > 0)"},
+    "a pair that is used": {"out": "return np.maximum(x, 0), x > 0", "backward": "backward(self, dout, m)",
+                            "gradient": "return dout * m"},
+    "the pair's part first": {"out": "return np.maximum(x, 0), x", "backward": "backward(self, cache, dout)",
+                              "gradient": "return dout * (cache > 0)"},
+    "a pair that is not used": {"out": "return np.maximum(x, 0), {'x': x}"},
+    "a dictionary": {"gradient": "return {'grad_input': dout * (self.x > 0), 'count': 3}"},
+    "a tuple of one": {"gradient": "return (dout * (self.x > 0),)"},
+    "None beside it": {"gradient": "return dout * (self.x > 0), None, None"},
+}  # fmt: skip
+
+
+MISTAKES = [
+    ({"backward": "gradient(self, x)", "gradient": "return (x < 0) * 1.0"}, "dx"),
+    ({"backward": "backward(self, x, dout)", "gradient": "return dout * (x < 0)"}, "dx"),
+    ({"out": "return np.minimum(x, 0), x"}, "out"),
+    ({"gradient": "return {'dx': dout * (self.x < 0)}"}, "dx"),
+]
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory):
+    """class -> the tensors of it that are not right: all the ways and mistakes are classes of one file."""
+    ways = {f"Way{n}": way for n, way in enumerate(WAYS.values())}
+    ways |= {f"Mistake{n}": way for n, (way, _) in enumerate(MISTAKES)}
+    path = tmp_path_factory.mktemp("loose") / "layers.py"
+    texts = [RELU.format(**PLAIN | way).replace("class ReLU", f"class {name}") for name, way in ways.items()]
+    path.write_text("\n".join(["import numpy as np", *texts]))
+    with open_target(str(path), map_text="; ".join(f"{name}=ReLU" for name in ways)) as target:
+        assert target.problems == []
+        cases, _ = default_cases(SPECS["ReLU"], lambda setting: True, 6)
+        results = {subject.implements.partition(".")[0]: judge(subject, cases).failed for subject in target.subjects}
+    return {
+        name: {tensor for result in failed for tensor, found in result.tensors.items() if found.failed}
+        for name, failed in results.items()
+    }
+
+
+@pytest.mark.parametrize("number, way", enumerate(WAYS), ids=list(WAYS))
+def test_a_relu_is_called_as_its_author_wrote_it(wrong, number, way):
+    assert wrong[f"Way{number}"] == set()
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)))
+def test_a_mistake_in_it_stays_one(wrong, number):
+    assert wrong[f"Mistake{number}"] == {MISTAKES[number][1]}
+
+
+def test_what_backward_needs_and_forward_does_not_give(written):
+    way = {"backward": "backward(self, dout, frob)", "gradient": "return dout * frob"}
+    with pytest.raises(TargetError, match=r"ReLU.backward needs frob too.*--map"):
+        open_target(written(RELU.format(**PLAIN | way)))
+
+
+def test_a_constructor_that_raises_is_told_with_its_line(written):
+    text = """
+    class Dense:
+        def __init__(self, n_in, n_out):
+            self.W = np.zeros(n_in, n_out)
+
+        def forward(self, x):
+            return x @ self.W
+    """
+    with pytest.raises(TargetError, match=r"raised TypeError.*layers.py, line 5: `self.W = np.zeros\(n_in, n_out\)`"):
+        open_target(written(text))
+
+
+def test_what_was_converted_is_a_note(written):
+    way = {"out": "return np.maximum(x, 0).tolist()"}
+    report = check(written(RELU.format(**PLAIN | way)), cases=10)
+    notes = report["specs"][0]["notes"]
+    assert {"id": "converted", "text": "out is a list, taken as an array"} in notes
+    assert len(notes) == 1  # said once, and not for each case
+
+
+# Trial runs end: in time, and after two that had to be stopped
+
+ENDLESS = "def __init__(self):\n        while True: pass"
+DENSE = """
+class Dense:
+    def __init__(self, n_in, n_out):
+        {made}
+        self.W = np.ones((n_in, n_out))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dout):
+        {back}
+        return dout @ self.W.T
+"""
+
+
+def test_an_endless_constructor_costs_no_more_than_the_budget(written):
+    path = written(RELU.format(**PLAIN | {"made": ENDLESS}) + DENSE.format(made="", back="self.dW = self.x.T @ dout"))
+    started = time.monotonic()
+    report = check(path, cases=10, timeout=30, budget=1.0)
+    assert time.monotonic() - started < 6
+    said = {spec["spec"]: (spec["verdict"], spec["reason"]) for spec in report["specs"]}
+    assert said["ReLU"][0] == said["Linear"][0] == "unjudged"
+    assert "the budget ended" in said["ReLU"][1]
+
+
+@pytest.mark.parametrize(
+    "made, back, verdict",
+    [("while True: pass", "", "unjudged"), ("", "while True: pass", "error")],
+)
+def test_nobody_waits_for_a_third_trial_run(written, made, back, verdict):
+    started = time.monotonic()
+    (spec,) = check(written(DENSE.format(made=made, back=back)), cases=10, timeout=0.4)["specs"]
+    assert time.monotonic() - started < 6
+    assert spec["verdict"] == verdict
+    assert "no answer within 0.4 s" in spec["message"]
+
+
+def test_a_file_that_loads_too_long_ends_with_the_budget(written):
+    started = time.monotonic()
+    with pytest.raises(TargetError, match="the budget ended"):
+        open_target(written("import time\ntime.sleep(60)\n"), timeout=30, budget=0.5)
+    assert time.monotonic() - started < 5
