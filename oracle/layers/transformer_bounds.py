@@ -9,8 +9,10 @@ which is the condition of the rest of the chain times a local error (Higham, Acc
 Algorithms, 2nd ed., sections 1.6 and 3.8). The derivatives are exact (transformer_sensitivity.py), with their signs:
 bounds of absolute values from step to step lose what cancels, a factor of 3 or so in every norm, forward and backward,
 and said nothing of a whole Transformer in float32 (33 times the value in the median; this one 2e-4). What is left out,
-u^2 times second derivatives, is smaller than the local errors by a factor of u once more. A gradient of parameters is
-computed at the end of its step: its own error and what arrives of all others.
+u^2 times second derivatives, is smaller than the local errors by a factor of u once more; where the first order is 0 (a
+gradient that is 0 in exact numbers, and what is multiplied by it), a step's own error is that of numbers as large as
+the errors before it can make them. A gradient of parameters is computed at the end of its step: its own error, and what
+arrives of all others.
 
 The step's own error follows from the arithmetic of errors. A part of residual form adds the errors of x and of the
 part. Beside attention (attention_bounds.py) and sums of products:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 Named = dict[str, np.ndarray]
 Weights = Mapping[str, Running]
 Gradients = dict[str, Running]
+Errors = dict[tuple[str, int], np.ndarray]  # of what is made at a step: ("x", 2), ("d", 2), ("m", 2)
 
 
 def below(w: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -241,50 +244,71 @@ def _chain(call: Call, view: _View) -> Chain:
     return _latest[0][1]
 
 
+class _Walk:
+    """The chain once more in Running numbers, every step with exact numbers put in: the errors that each one makes."""
+
+    def __init__(self, chain: Chain, parameters: Arrays, u: float, tiny: float):
+        self.chain, self.u, self.tiny = chain, u, tiny
+        self.w = {name: Running(array, u, tiny) for name, array in parameters.items()}
+        self.blocks = [self._block(number) for number in range(len(chain.steps))]
+
+    def _block(self, number: int) -> Block:
+        chain = self.chain
+        memory = self._put_in(chain.looked[number]) if number in chain.looked else None
+        return Block(chain.steps[number], chain.plan, self.w, memory)
+
+    def _put_in(self, tensor: Any, error: np.ndarray | float = 0.0) -> Running:
+        return Running(self.chain.value(tensor), self.u, self.tiny, error)
+
+    def forward(self) -> Errors:
+        reads = enumerate(self.chain.read)
+        return {("x", number): self.blocks[number].forward(self._put_in(x)).error for number, x in reads}
+
+    def reach(self, number: int, error: np.ndarray) -> None:
+        """`error` of what a step reads: how far its hidden numbers may be off."""
+        if isinstance(self.blocks[number].part, FeedForward):
+            again = self._block(number)
+            again.forward(self._put_in(self.chain.read[number], error))
+            self.blocks[number].part.reach = again.part.hidden.error
+
+    def backward(self, number: int, error: np.ndarray | float) -> tuple[Errors, Named]:
+        """The errors of the step's gradients, where the gradient that comes to it is as large as `error` may make it:
+        one that is 0 in exact numbers rounds too."""
+        of, own, d = self.chain.steps[number], self.blocks[number], self.chain.value(self.chain.upstream[number])
+        dx, of_part, of_norm = own.backward(Running(d + np.copysign(error, d), self.u, self.tiny))
+        made = {("d", number): dx.error}
+        if number in self.chain.looked:
+            dmemory, added = own.part.dmemory, gamma(len(self.chain.looked), self.u)
+            made["m", number] = dmemory.error + added * np.abs(dmemory.value)
+        gradients = of_part | above(of.norm, of_norm)
+        return made, {f"d{of.at}{name}": gradient.error for name, gradient in gradients.items()}
+
+
 def bounds(case: Case, call: Call, expected: Arrays, u: float, tiny: float) -> Named:
     """The errors of every step where it is made, and what of them arrives in every result."""
     view = _View(call)
     chain = _chain(call, view)
-    w = {name: Running(array, u, tiny) for name, array in call.parameters.items()}
-
-    def exact(tensor: Any) -> Running:
-        return Running(chain.value(tensor), u, tiny)
-
-    def block(number: int) -> Block:
-        looked = exact(chain.looked[number]) if number in chain.looked else None
-        return Block(chain.steps[number], chain.plan, w, looked)
-
-    numbers = range(len(chain.steps))
-    blocks = [block(number) for number in numbers]
-    made = {("x", number): blocks[number].forward(exact(chain.read[number])).error for number in numbers}
-    _reach(chain, blocks, block, made, u, tiny)
+    walk, numbers = _Walk(chain, call.parameters, u, tiny), range(len(chain.steps))
+    everything = {name: chain.results[name] for name in expected}
+    everything |= {f"read by {number}": chain.read[number] for number in numbers}
+    everything |= {f"upstream of {number}": chain.upstream[number] for number in numbers}
+    made = {site: np.zeros(tuple(place.shape)) for site, place in chain.made.items()} | walk.forward()
+    arriving = chain.carried(everything, made)
+    for number in numbers:
+        walk.reach(number, arriving[f"read by {number}"])
+        made |= walk.backward(number, 0.0)[0]
+    arriving = chain.carried(everything, made)
     local: Named = {}
     for number in numbers:
-        of, own = chain.steps[number], blocks[number]
-        dx, of_part, of_norm = own.backward(exact(chain.upstream[number]))
-        made["d", number] = dx.error
-        if number in chain.looked:
-            made["m", number] = own.part.dmemory.error + gamma(len(chain.looked), u) * np.abs(own.part.dmemory.value)
-        gradients = of_part | above(of.norm, of_norm)
-        local |= {f"d{of.at}{name}": gradient.error for name, gradient in gradients.items()}
-    carried = chain.carried({name: chain.results[name] for name in expected}, made)
+        at_step, of_parameters = walk.backward(number, arriving[f"upstream of {number}"])
+        made |= at_step
+        local |= of_parameters
+    arriving = chain.carried(everything, made)
     found = {}
     for name, array in expected.items():
-        error = carried[name] + local.get(name, 0)
+        error = arriving[name] + local.get(name, 0)
         found[name] = (error if name in local else view.as_given(error)).reshape(array.shape)
     return found
-
-
-def _reach(chain: Chain, blocks: list[Block], block: Any, made: dict, u: float, tiny: float) -> None:
-    """How far each relu's hidden numbers may be off, with the errors of all steps before it."""
-    parts = [n for n, of in enumerate(chain.steps) if of.part == "feed_forward" and n]
-    if chain.plan.settings["activation"] == "gelu" or not parts:
-        return
-    carried = chain.carried({str(number): chain.read[number] for number in parts}, dict(made))
-    for number in parts:
-        again = block(number)
-        again.forward(Running(chain.value(chain.read[number]), u, tiny, carried[str(number)]))
-        blocks[number].part.reach = again.part.hidden.error
 
 
 def _steps(call: Call) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
