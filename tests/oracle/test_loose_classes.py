@@ -9,7 +9,11 @@ from oracle.checking import check
 from oracle.judge import judge
 from oracle.layers import SPECS
 from oracle.selection import default_cases
+from oracle.subjects import Answer, Failure
+from oracle.subjects.binding import Binding
+from oracle.subjects.plan import Plan, Step
 from oracle.subjects.target import TargetError, open_target
+from oracle.subjects.trials import Probe, trial
 
 
 @pytest.fixture
@@ -85,8 +89,8 @@ def wrong(tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("number, way", enumerate(WAYS), ids=list(WAYS))
-def test_a_relu_is_called_as_its_author_wrote_it(wrong, number, way):
+@pytest.mark.parametrize("number", range(len(WAYS)), ids=list(WAYS))
+def test_a_relu_is_called_as_its_author_wrote_it(wrong, number):
     assert wrong[f"Way{number}"] == set()
 
 
@@ -161,6 +165,26 @@ def test_nobody_waits_for_a_third_trial_run(written, made, back, verdict):
     assert time.monotonic() - started < 6
     assert spec["verdict"] == verdict
     assert "no answer within 0.4 s" in spec["message"]
+
+
+class Endless:
+    """A session in which each run has to be stopped."""
+
+    def __init__(self):
+        self.plans = []
+
+    def run(self, plan, arrays, look, end):
+        self.plans.append(plan)
+        return Answer(failures={"backward" if plan.backward else "forward": Failure("timeout", "")}), {}
+
+
+def test_two_trial_runs_are_stopped_and_the_rest_not_begun():
+    session = Endless()
+    probe, binding = Probe(session), Binding("ReLU", "", Plan(Step("f"), Step("g")), {})
+    for _ in range(4):
+        answer, _ = probe.run(binding, trial(SPECS["ReLU"]))
+        assert answer.failures["forward"].kind == "timeout"
+    assert [plan.backward is None for plan in session.plans] == [False, True]
 
 
 def test_a_file_that_loads_too_long_ends_with_the_budget(written):

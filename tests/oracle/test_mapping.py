@@ -1,11 +1,14 @@
 """--map: what it says is done; what it cannot mean is answered with what was given, what is known, and an example."""
 
+import numpy as np
 import pytest
 
 from oracle.checking import takes
 from oracle.judge import judge
 from oracle.layers import SPECS
 from oracle.selection import default_cases
+from oracle.subjects import Call
+from oracle.subjects.differences import DIFFERENCES
 from oracle.subjects.mapping import Map, MapError, parse_map
 from oracle.subjects.target import TargetError, open_target
 
@@ -71,6 +74,15 @@ def test_which_part_of_what_backward_returns_is_which_gradient(written, end, tex
 )
 def test_gradients_with_a_factor_of_the_batch(written, end, scale, expected):
     assert said(written(end), f"grad_scale={scale}") == expected
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_whole_numbers_that_were_divided_by_the_batch_are_whole_again(dtype):
+    numbers = np.arange(-99, 100)
+    for N in (3, 7, 49, 60):
+        call = Call("", {}, {"x": np.zeros((N, 2), dtype)}, {}, {}, {})
+        mean = (numbers.astype(dtype) / np.array(N, dtype)).astype(np.float64)
+        np.testing.assert_array_equal(DIFFERENCES["gradient-is-mean"].as_torch(mean, call), numbers)
 
 
 LOSS = """
