@@ -12,6 +12,7 @@ from oracle.checking import investigated
 from oracle.exact import exact
 from oracle.judge import judge
 from oracle.layers import SPECS
+from oracle.layers.conv import BORDERS
 from oracle.selection import default_cases
 from oracle.subjects import Answer, Subject
 from oracle.subjects.scratchnet import Scratchnet
@@ -50,8 +51,7 @@ def back_to_float64(call, tensors):
 def fft_forward(call, tensors):
     """The same convolution by FFT: correlation is a product with the conjugate."""
     x, w = call.inputs["x"], call.parameters["weight"]
-    (p, q), axes = _pair(call.settings["padding"]), (-2, -1)
-    xp = np.pad(x, ((0, 0), (0, 0), (p, p), (q, q)))
+    xp, axes = _padded(call), (-2, -1)
     size = xp.shape[2:]
     product = np.einsum("nchw,kchw->nkhw", np.fft.rfft2(xp, size), np.conj(np.fft.rfft2(w, size)))
     out = np.fft.irfft2(product, size, axes)[:, :, : size[0] - w.shape[2] + 1, : size[1] - w.shape[3] + 1]
@@ -63,12 +63,12 @@ def fft_forward(call, tensors):
 def winograd_forward(call, tensors):
     """F(2x2, 3x3): two outputs from four multiplications on each axis, after a linear change of both operands."""
     x, w = call.inputs["x"], call.parameters["weight"]
-    (p, q) = _pair(call.settings["padding"])
     B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], float)
     G = np.array([[1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [1 / 3, -1 / 3, 1 / 3], [0, 0, 1]], float)
     A = np.array([[1, 0], [1.5, 1.5], [1.5, -1.5], [0, -1]], float)
-    h, v = x.shape[2] + 2 * p - 2, x.shape[3] + 2 * q - 2
-    xp = np.pad(x.astype(float), ((0, 0), (0, 0), (p, p + 2), (q, q + 2)))
+    xp = _padded(call)
+    h, v = xp.shape[2] - 2, xp.shape[3] - 2
+    xp = np.pad(xp.astype(float), ((0, 0), (0, 0), (0, 2), (0, 2)))
     out = np.zeros((len(x), len(w), h + h % 2, v + v % 2))
     U = np.einsum("ia,kcab,jb->kcij", G, w, G)
     for i in range(0, h, 2):
@@ -77,6 +77,11 @@ def winograd_forward(call, tensors):
             out[:, :, i : i + 2, j : j + 2] = np.einsum("ia,nkij,jb->nkab", A, np.einsum("kcij,ncij->nkij", U, V), A)
     bias = call.parameters.get("bias", np.zeros(len(w)))[:, None, None]
     return {"out": (out[:, :, :h, :v] + bias).astype(x.dtype)}
+
+
+def _padded(call):
+    (p, q), mode = _pair(call.settings["padding"]), call.settings["padding_mode"]
+    return np.pad(call.inputs["x"], ((0, 0), (0, 0), (p, p), (q, q)), mode=BORDERS.get(mode, "constant"))
 
 
 def _pair(value):
