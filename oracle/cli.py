@@ -85,7 +85,7 @@ def check(
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="other values for the same settings")] = 0,
     timeout: Annotated[float, typer.Option(min=0.01, help="seconds for one case")] = 10.0,
     budget: Annotated[float, typer.Option(min=0.1, help="seconds for all of a target")] = 300.0,
-    map_: Annotated[str, typer.Option("--map", help='what cannot be guessed: "MyConv=Conv2d; k=kernel_size"')] = "",
+    map_: Annotated[str, typer.Option("--map", help="what cannot be guessed of a class: see above")] = "",
     require_isolation: Annotated[str, typer.Option(help="run nothing with less than L0, L1, L2 or L3")] = "L0",
     jobs: Annotated[int, typer.Option("-j", min=1, help="how many targets are judged at once")] = 1,
     json_: Annotated[str | None, typer.Option("--json", help="write the report as JSON to this file, or - ")] = None,
@@ -95,6 +95,22 @@ def check(
     """Judge every layer that TARGET offers against torch.nn.
 
     Exit code: 0 right, 1 wrong, 2 bad usage, 3 could not be judged.
+
+    \b
+    --map says what cannot be guessed of a class, each part after a semicolon:
+      MyConv=Conv2d                    which layer a class is
+      k=kernel_size  rng=None  g=dout  what an argument means: a setting, a
+                                       literal, or x, target, dout, lr, cache
+      forward=run  backward=back       the names of the methods
+      x=NHWC                           images: NCHW, NHWC, HWC, CHW or HW
+      weight=filters:HWIO  bias=none   where the weights are kept, and how;
+                                       HWIO:flipped for a rotated kernel
+      dweight=grads[W]  return[0]=dx   where a gradient is kept, or stands in
+                                       what backward returns
+      grad_scale=1/N                   gradients are divided by the size of
+                                       the batch; N: they are multiplied
+      lr=1                             the learning rate, where backward
+                                       changes the weights itself
     """
     from oracle.cases import CaseError, parse
     from oracle.formats import FORMATS

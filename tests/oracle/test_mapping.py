@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from oracle.checking import takes
+from oracle.cli import app
 from oracle.judge import judge
 from oracle.layers import SPECS
 from oracle.selection import default_cases
@@ -176,3 +178,10 @@ def test_what_is_not_in_the_class(written, text, words):
     with pytest.raises(TargetError) as error:
         open_target(written("return dx, dW, db"), map_text=text)
     assert words in str(error.value)
+
+
+def test_the_help_says_every_word_that_is_understood():
+    shown = CliRunner().invoke(app, ["check", "--help"]).stdout
+    for word in ("forward=", "backward=", "x=", "weight=", "bias=", "dweight=", "return[0]=", "grad_scale=", "lr="):
+        assert f" {word}" in shown
+        parse_map(next(text for text in shown.split() if text.startswith(word)))
