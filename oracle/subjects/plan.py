@@ -215,15 +215,16 @@ def put(thing: Any, path: str, value: Any) -> None:
 
 
 def arrays_of(thing: Any, depth: int = 2) -> dict[str, tuple[int, ...]]:
-    """path -> shape of the arrays that an object keeps: its attributes, its dictionaries, its parts' attributes."""
+    """path -> shape of the arrays that an object keeps: its attributes, its dictionaries, the attributes of its parts
+    and of what its dictionaries hold."""
     found: dict[str, tuple[int, ...]] = {}
     for name, value in getattr(thing, "__dict__", {}).items():
-        if isinstance(value, np.ndarray):
-            found[name] = value.shape
-        elif isinstance(value, dict):
-            found |= {f"{name}[{k}]": v.shape for k, v in value.items() if isinstance(v, np.ndarray)}
-        elif depth > 1 and hasattr(value, "__dict__"):
-            found |= {f"{name}.{path}": shape for path, shape in arrays_of(value, depth - 1).items()}
+        parts = {f"{name}[{key}]": entry for key, entry in value.items()} if isinstance(value, dict) else {name: value}
+        for path, part in parts.items():
+            if isinstance(part, np.ndarray):
+                found[path] = part.shape
+            elif depth > 1 and hasattr(part, "__dict__"):
+                found |= {f"{path}.{inner}": shape for inner, shape in arrays_of(part, depth - 1).items()}
     return found
 
 

@@ -39,7 +39,7 @@ ROWS: tuple[Binding, ...] = (
     pair("BatchNorm1d", "BatchNorm.forward", "BatchNorm.backward", _NORM_ARGS, ALL, BATCH_NORM, tells=("bn_param",),
          shapes="matrix", **_NORM),
     pair("BatchNorm2d", "SpatialBatchNorm.forward", "SpatialBatchNorm.backward", _NORM_ARGS, ALL, BATCH_NORM,
-         tells=("bn_param",), **_NORM),
+         tells=("bn_param",), shapes="some images", **_NORM),
     pair("Dropout", "Dropout.forward", "Dropout.backward", ("$x", {"p": "@p", "mode": "@mode"}), ("dx",), DROPOUT,
          plan={"draws": "low"}, absent=("mask",), tells=("dropout_param",), differences=_WHAT),
 )  # fmt: skip

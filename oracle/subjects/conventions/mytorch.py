@@ -89,7 +89,7 @@ def _norm(axes: int) -> Binding:
     }
     return layer(f"BatchNorm{axes}d", f"BatchNorm{axes}d", ("@num_features", "@1-momentum"), BATCH_NORM,
                  ("$x", "@evaluation"), plan=plan, layouts=dict.fromkeys(own, layout), absent=COUNT, tells=_TELLS,
-                 shapes="matrix" if axes == 1 else "", evaluation="forward", fixed={"eps": 1e-8},
+                 shapes="matrix" if axes == 1 else "some images", evaluation="forward", fixed={"eps": 1e-8},
                  differences=("biased-running-variance", "momentum-inverted", "eps-fixed"))  # fmt: skip
 
 

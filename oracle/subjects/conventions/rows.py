@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from oracle.subjects.binding import ANY, INT, Binding, below_one, given, one_axis
+from oracle.subjects.binding import ANY, INT, PROMISES, Binding, Shapes, below_one, given, one_axis
 from oracle.subjects.plan import Plan, Step
 
 ALL = ("dx", "dweight", "dbias")
@@ -25,6 +25,13 @@ MARGIN: dict[str, Any] = {"p": 1, "margin": 1, "weight": None, "reduction": "mea
 BATCH_NORM: dict[str, Any] = {
     "num_features": ANY, "eps": ANY, "momentum": given, "affine": True, "track_running_stats": True,
 }  # fmt: skip
+
+
+def _some_images(settings: Mapping[str, Any], shapes: Shapes) -> bool:
+    return len(shapes["x"]) == 4 and shapes["x"][0] > 0
+
+
+PROMISES["some images"] = _some_images  # no course says what the statistics of none are
 LAYER_NORM: dict[str, Any] = {"normalized_shape": one_axis, "eps": ANY, "elementwise_affine": True, "bias": True}
 GROUP_NORM: dict[str, Any] = {"num_groups": ANY, "num_channels": ANY, "eps": ANY, "affine": True}
 DROPOUT: dict[str, Any] = {"p": below_one, "inplace": False}
