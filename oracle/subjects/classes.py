@@ -130,6 +130,7 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
         required and plain(argument) in ("w", "weight", "weights", "gamma") for argument, required in arguments
     )
     kwargs: dict[str, Any] = {}
+    unknown: list[str] = []
     for argument, required in arguments:
         if argument in told.arguments:
             kwargs[argument] = told.arguments[argument]
@@ -142,9 +143,7 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
         elif required and plain(argument) in UNUSED:
             kwargs[argument] = None
         elif required and not argument.startswith("*"):
-            example = f'--map "{argument}={settings[0] if settings else None}"'
-            why = "it is not known what this argument means; say it with --map, as in"
-            raise Unreadable(f"{name}(... {argument} ...): {why} {example}")
+            unknown.append(argument)
     said = {value[1:].partition("[")[0] for value in kwargs.values() if isinstance(value, str)}
     if takes_weights:
         said |= {"in_channels", "out_channels", "kernel_size", "in_features", "out_features", "num_features"}
@@ -155,6 +154,13 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
     if spec.name == "Softmax":
         fixed = {"dim": 1}
     unsaid = [setting for setting in spec.required if setting not in said and setting not in fixed]
+    if len(unknown) == len(unsaid) == 1:  # they can only mean each other
+        kwargs[unknown.pop()] = f"@{unsaid[0]}"
+        said.add(unsaid.pop())
+    for argument in unknown:
+        example = f'--map "{argument}={unsaid[0] if unsaid else None}"'
+        why = "it is not known what this argument means; say it with --map, as in"
+        raise Unreadable(f"{name}(... {argument} ...): {why} {example}")
     if not set(unsaid) <= _SEEN_LATER:
         has = ", ".join(argument for argument, _ in arguments if argument not in kwargs) or "no other"
         raise Unreadable(f"{name} has no argument for {', '.join(unsaid)}; it has {has}")

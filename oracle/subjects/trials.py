@@ -209,6 +209,9 @@ def _candidates(spec: LayerSpec, binding: Binding, call: Call, made: Mapping[str
     epsilons: tuple[float | None, ...] = EPS if binding.accepts.get("eps") not in (None, ANY) else (None,)
     for (places, layouts, accepts), label, eps in product(weights, labels, epsilons):
         more = {"out": "NCHW->HWC" if image == "NCHW->HW" else image, "x": image, "target": label}
+        written = {} if eps is None else {"eps": eps}
+        if accepts.get("bias") is False:
+            written["bias"] = False
         promise = "one grey image" if image == "NCHW->HW" else "one image" if image in ONE_IMAGE.values() else ""
         yield replace(
             binding,
@@ -216,7 +219,7 @@ def _candidates(spec: LayerSpec, binding: Binding, call: Call, made: Mapping[str
             layouts=layouts | {name: layout for name, layout in more.items() if layout},
             accepts=accepts,
             shapes=promise,
-            fixed={**binding.fixed, **({"eps": eps} if eps is not None else {})},
+            fixed={**binding.fixed, **written},
             differences=(*binding.differences, *(("eps-fixed",) if eps not in (None, 1e-5) else ())),
         )
 
@@ -233,16 +236,19 @@ def _without_dilation(binding: Binding) -> Binding:
 def _as_derivative(spec: LayerSpec, binding: Binding) -> list[Binding]:
     """An activation's `gradient(x)` may be f'(x), of x or of its output, which is multiplied by dout here."""
     step = binding.plan.backward
-    if step is None or plain(step.function) not in DERIVATIVES or len(step.kwargs) != 1 or "target" in spec.inputs:
+    if step is None or len(step.kwargs) != 1 or "target" in spec.inputs:
         return [binding]
     argument, value = next(iter(step.kwargs.items()))
+    named = plain(step.function) in DERIVATIVES
+    if value != "$dout" or not (named or role_of(argument) == "$x"):
+        return [binding]
 
     def of(role: str) -> Binding:
         plan = replace(binding.plan, backward=Step(step.function, (), {argument: role}, ("dx",)))
         return replace(binding, plan=plan, scaled=() if role == "$dout" else ("dx",))
 
-    roles = ("$x", "$out", "$dout") if role_of(argument) == "$x" else ("$dout", "$x", "$out")
-    return [binding] if value != "$dout" else [of(role) for role in roles]
+    derivative_first = named and role_of(argument) == "$x"
+    return [of(role) for role in (("$x", "$out", "$dout") if derivative_first else ("$dout", "$x", "$out"))]
 
 
 def _score(spec: LayerSpec, binding: Binding, probe: Probe) -> tuple[int, int]:

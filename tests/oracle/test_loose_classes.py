@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from oracle.checking import check
+from oracle.checking import check, takes
 from oracle.judge import judge
 from oracle.layers import SPECS
 from oracle.selection import default_cases
@@ -47,6 +47,7 @@ WAYS = {
     "camel case": {"forward": "feedForward", "backward": "backPropagate(self, err)",
                    "gradient": "return err * (self.x > 0)"},
     "the derivative at x": {"backward": "derivative(self, x)", "gradient": "return (x > 0) * 1.0"},
+    "the derivative, called backward": {"backward": "backward(self, x)", "gradient": "return (x > 0) * 1.0"},
     "the derivative at what is called s": {"backward": "grad(self, s)", "gradient": "return (s > 0) * 1.0"},
     "the gradient times what is called x": {"backward": "grad(self, x)", "gradient": "return x * (self.x > 0)"},
     "the input again": {"backward": "backward(self, x, upstream)", "gradient": "return upstream * (x > 0)"},
@@ -116,6 +117,24 @@ def test_a_constructor_that_raises_is_told_with_its_line(written):
     """
     with pytest.raises(TargetError, match=r"raised TypeError.*layers.py, line 5: `self.W = np.zeros\(n_in, n_out\)`"):
         open_target(written(text))
+
+
+def test_the_one_argument_that_is_left_is_the_one_setting_that_is_left(written):
+    text = """
+    class Conv1D:
+        def __init__(self, n_in, n_out, frob):
+            self.w = np.zeros((n_out, n_in, frob))
+
+        def forward(self, x):
+            F, _, k = self.w.shape
+            return sum(np.einsum("ncl,fc->nfl", x[:, :, i:x.shape[2] - k + 1 + i], self.w[:, :, i]) for i in range(k))
+    """
+    with open_target(written(text)) as target:
+        (subject,) = target.subjects
+        cases, _ = default_cases(SPECS["Conv1d"], lambda setting: takes(subject, setting), 20, 0, subject.fixed)
+        met, _ = default_cases(SPECS["Conv1d"], lambda setting: takes(subject, setting), 20)
+        assert judge(subject, cases).verdict == "partial"
+    assert len(cases) > len(met)  # the grid has few cases without a bias, and more are made
 
 
 def test_what_was_converted_is_a_note(written):
