@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from oracle.subjects.reading import definitions, statements
-from oracle.worker import shims
+from oracle.worker import one_number, shims
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -36,6 +36,7 @@ class Submission:
         self._module.__file__ = path
         self._module.__package__ = module.rpartition(".")[0]
         sys.modules[module] = self._module
+        self.namespace.update(one_number.NAMES)
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -49,7 +50,8 @@ class Submission:
         raised = []
         for statement in definitions(body) if only_definitions else body:
             try:
-                exec(compile(ast.Module([statement], []), self._path, "exec"), self.namespace)
+                whole = ast.Module([one_number.rewritten(statement)], [])
+                exec(compile(whole, self._path, "exec"), self.namespace)
             except BaseException as error:  # SystemExit too
                 raised.append(error)
         return raised

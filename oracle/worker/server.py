@@ -29,7 +29,7 @@ import numpy as np
 from oracle.subjects import Answer, Failure
 from oracle.subjects.attempt import failure
 from oracle.subjects.plan import Plan, arrays_of, execute, shape_of
-from oracle.worker import kernel
+from oracle.worker import kernel, one_number
 from oracle.worker.loading import Submission
 from oracle.worker.lockdown import Lock
 from oracle.worker.protocol import LISTING, TO_GRADER, TO_WORKER, Frame, ProtocolError, pack, strided, unpack
@@ -204,6 +204,7 @@ class Worker:
             sent.update(answer.tensors)
 
         plan, namespace, locate = Plan.from_json(text["plan"]), self._submission.namespace, self._submission.locate
+        one_number.notes.clear()
         try:
             answer = execute(plan, namespace, arrays, locate, report if plan.backward else None, look)
             rest = {name: array for name, array in answer.tensors.items() if name not in sent}
@@ -235,7 +236,7 @@ def _text(answer: Answer) -> dict[str, Any]:
     return {
         "failures": {phase: _failure(said) for phase, said in answer.failures.items()},
         "modified": list(answer.modified),
-        "notes": [_plain(note, 60) for note in answer.notes[:4]],
+        "notes": [_plain(note, 80) for note in (*one_number.notes, *answer.notes[:3])],
     }
 
 
