@@ -86,7 +86,11 @@ def _recognise(target: Target, file: File, defines: dict[str, Any], asked: Asked
     """Fill the target with what the file defines: what the courses ask for first, then classes of any shape."""
     empty = unfilled(file.tree)
     defined = Defined.of(defines)
-    known = recognised(defined, empty, asked.wanted, asked.convention, only)
+    for name, methods in defined.classes.items():
+        asked.names[0].add(name)
+        asked.names[1].update(argument for arguments in methods.values() for argument, _ in arguments)
+    unsaid = {name: methods for name, methods in defined.classes.items() if name not in asked.told.classes}
+    known = recognised(Defined(defined.functions, unsaid), empty, asked.wanted, asked.convention, only)
     target.missing += known.missing
     found = [course for course, _ in known.rows]
     for course, row in known.rows:
@@ -109,8 +113,6 @@ def _recognise(target: Target, file: File, defines: dict[str, Any], asked: Asked
 def _loose(target: Target, file: File, name: str, methods: Methods, empty: set[str], asked: Asked) -> bool:
     """Add a class of any shape to the target, where it claims to be one of the layers that are wanted; whether that
     can be judged."""
-    asked.names[0].add(name)
-    asked.names[1].update(argument for arguments in methods.values() for argument, _ in arguments)
     spec = asked.told.classes.get(name) or spec_of(name)
     if spec is None or spec not in asked.wanted or spec not in SPECS:
         return False

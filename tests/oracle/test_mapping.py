@@ -104,6 +104,14 @@ def test_a_loss_whose_gradient_is_not_divided_by_the_batch(written):
     assert said(path, "grad_scale=N") == "right loss-gradient-times-batch"
 
 
+def test_a_class_of_a_course_is_what_the_map_says():
+    path = "tests/submissions/dlfs/affine_transposed.py"
+    with open_target(path) as target:
+        assert "Affine.forward, Affine.backward -> Linear (dlfs)" in target.bindings
+    with open_target(path, map_text="Affine=Linear") as target:
+        assert any(line.startswith("Affine -> Linear: ") for line in target.bindings)
+
+
 # What may be typed wrong
 
 UNREADABLE = {
