@@ -6,7 +6,6 @@ import math
 import operator
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from oracle.bounds import SumsOfProducts
@@ -152,14 +151,10 @@ def _grid(ndim: int, options: tuple[str, ...]) -> Iterator[Setting]:
         make(2, 3, 0, big, 2, 2, ceil_mode=True),
     ]
     without = [make(3, 2, 1, big, 2, 2), make(3, 1, 1, odd, 3, 2), make(_UNEVEN[ndim], 2, 0, big, 2, 2)]
-    indexed = [
-        make(k, s, p, size, 2, 2, return_indices=True, **more)
-        for (k, s, p, size), more in product(
-            [(2, 1, 0, odd), (3, 2, 1, odd), (_UNEVEN[ndim], _UNEVEN_STRIDE[ndim], 0, big), (1, None, 0, even)],
-            [{}, {"ceil_mode": True}, {"dilation": 2}],
-        )
-        if "return_indices" in options
-    ]
+    windows = [(2, 1, 0, odd), (3, 2, 1, odd), (_UNEVEN[ndim], _UNEVEN_STRIDE[ndim], 0, big), (1, None, 0, even)]
+    others: list[dict[str, Any]] = [{}, {"ceil_mode": True}, {"dilation": 2}]
+    indexed = [make(*window, 2, 2, return_indices=True, **more) for window in windows for more in others]
+    indexed = indexed if "return_indices" in options else []
     cube = [(size,) * ndim for size in (3, 4, 5)]
     plain = [  # for those who offer a stride and nothing else, or square images alone
         make(2, 1, 0, odd, 2, 2),
