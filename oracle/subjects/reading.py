@@ -97,12 +97,14 @@ def static_methods(tree: ast.Module) -> set[str]:
 
 
 def imports(tree: ast.Module) -> set[str]:
-    """The first names of the packages that any statement imports."""
+    """What any statement imports, with the packages around it: "mytorch", "mytorch.tensor", "mytorch.tensor.Tensor"."""
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {
-        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module and not node.level
-    }
-    return {name.partition(".")[0] for name in names}
+        f"{node.module}.{alias.name}" for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level for alias in node.names
+    }  # fmt: skip
+    split = [name.split(".") for name in names]
+    return {".".join(parts[:count]) for parts in split for count in range(1, len(parts) + 1)}
 
 
 def unfilled(tree: ast.Module) -> set[str]:

@@ -2,6 +2,7 @@
 
 import ast
 import textwrap
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from oracle.subjects import Call, naive, scratchnet
 from oracle.subjects.binding import ANY, INT, INTS, Binding
 from oracle.subjects.layouts import relaid, restored
 from oracle.subjects.names import gradient_of, parameter_of, spec_of
-from oracle.subjects.plan import Plan, Step, get, put
+from oracle.subjects.plan import Plan, Step, arrays_of, execute, get, put
 from oracle.subjects.reading import unfilled
 from oracle.subjects.target import TargetError, open_target
 from oracle.subjects.torch_module import TorchModule
@@ -512,3 +513,43 @@ def test_a_subject_never_changes_the_call():
         before = Call(**{**vars(call), "inputs": {"x": call.inputs["x"].copy()}})
         target.subjects[0].run(call)
         np.testing.assert_array_equal(call.inputs["x"], before.inputs["x"])
+
+
+# Values and paths of a plan
+
+
+def test_a_plan_gives_copies_and_objects_and_counts_the_steps():
+    class Optimizer:
+        def __init__(self, model, own):
+            self.layers, self.own = model.layers, own
+
+        def step(self, t):
+            self.layers[0].W -= t * self.layers[0].dW
+            self.own -= 1
+
+    given = {"layer": {".W": "$weight"}, "model": {".layers": ("$layer",)}}
+    plan = Plan(Step(".step", ("$t",)), make=Step("Optimizer", ("$model", "=weight")), given=given, over="g",
+                set={"$layer.dW": "$g"}, read={"weight": "$layer.W", "own": "own"}, state=("weight",))  # fmt: skip
+    arrays = {"weight": np.ones(2), "g": np.array([[1.0, 2.0], [3.0, 4.0]])}
+    answer = execute(Plan.from_json(plan.to_json()), {"Optimizer": Optimizer}, arrays, lambda path: None)
+    np.testing.assert_array_equal(answer.tensors["weight"], 1 - arrays["g"][0] - 2 * arrays["g"][1])
+    np.testing.assert_array_equal(answer.tensors["own"], [-1, -1])
+    assert answer.modified == ()
+
+
+def test_a_star_takes_whatever_else_comes_back():
+    plan = Plan(Step("f", ("$x",), {}, ("out", "*")))
+    answer = execute(plan, {"f": lambda x: (x, 1, 2)}, {"x": np.ones(2)}, lambda path: None)
+    assert list(answer.tensors) == ["out"]
+
+
+def test_arrays_are_found_in_what_a_dictionary_holds():
+    weight = SimpleNamespace(data=np.ones((2, 3)), grad=None)
+    assert arrays_of(SimpleNamespace(params={"w": weight})) == {"params[w].data": (2, 3)}
+
+
+def test_the_years_of_mytorch_with_autograd_say_why_they_are_not_judged(tmp_path):
+    path = tmp_path / "linear.py"
+    path.write_text("from mytorch.tensor import Tensor\n\n\nclass ReLU:\n    def forward(self, x): return x\n")
+    with pytest.raises(TargetError, match=r"11-785.*autograd"):
+        open_target(str(path))

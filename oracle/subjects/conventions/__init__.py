@@ -7,12 +7,18 @@ from oracle.subjects.conventions import cs231n, dlai, dlfs, eecs, mytorch, snu
 
 TORCH = ("eecs",)  # courses whose files are torch code
 
-# Courses that are known and cannot be judged, by the package that their files import.
+# Courses that are known and cannot be judged, by what their files import.
+_AUTOGRAD = (
+    "computes on a Tensor of its own autograd engine, whose layers cannot be given arrays and whose gradients are not "
+    "the layer's own code"
+)
 UNSUPPORTED = {
-    "needle": "dlsys' needle computes on a Tensor of its own autograd engine, whose layers cannot be given arrays and "
-    "whose gradients are not the layer's own code",
-    "minitorch": "minitorch computes on a Tensor of its own autograd engine, whose layers cannot be given arrays and "
-    "whose gradients are not the layer's own code",
+    "needle": f"dlsys' needle {_AUTOGRAD}",
+    "minitorch": f"minitorch {_AUTOGRAD}",
+    **dict.fromkeys(
+        ("mytorch.tensor", "mytorch.autograd_engine", "mytorch.nn.functional"),
+        f"mytorch as CMU 11-785 had it until 2021 {_AUTOGRAD}",
+    ),
 }
 
 CONVENTIONS: dict[str, tuple[Binding, ...]] = {
