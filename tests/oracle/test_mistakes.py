@@ -82,10 +82,6 @@ def judged(item: Item, case: Case) -> CaseResult:
     return CaseResult(case, tensors, call=call, answer=answer, expected=expected)
 
 
-def fails(item: Item, case: Case) -> bool:
-    tensors = judged(item, case).tensors
-    return item.tensor in tensors and tensors[item.tensor].failed
-
 
 @dataclass(frozen=True)
 class Mutant:
