@@ -82,7 +82,6 @@ def judged(item: Item, case: Case) -> CaseResult:
     return CaseResult(case, tensors, call=call, answer=answer, expected=expected)
 
 
-
 @dataclass(frozen=True)
 class Mutant:
     spec: str
