@@ -56,7 +56,7 @@ def train(
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     checkpoint: Annotated[Path | None, typer.Option(dir_okay=False, help="File (.npz) to go on from, written each "
                                                     "epoch and at Ctrl-C.")] = None,
-    checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Write the checkpoint after so many updates "
+    checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Write the checkpoint every so many updates "
                                                          "too.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint, if it is there.")] = False,
     save_to: Annotated[Path | None, typer.Option("--save", dir_okay=False, help="Write the weights to this file "

@@ -67,7 +67,7 @@ def _rnn(n: Names) -> tuple[Mistake, ...]:
         ),
         Mistake(
             "weight-not-transposed",
-            {"out": ((("H @ w.U.T", "H @ w.U"),),)} | {name: ((("dR @ w.U", "dR @ w.U.T"),),) for name in ("dx" if not n.cell else "dh0", "dh0")},
+            {"out": ((("H @ w.U.T", "H @ w.U"),),)} | {name: ((("dR @ w.U", "dR @ w.U.T"),),) for name in (("dh0",) if n.cell else ("dx", "dh0"))},
             "hidden_size > 1",
             "U is square, so the wrong one fits too: forward multiplies by U^T, backward by U",
             "R = H @ U.T, dH = dR @ U",

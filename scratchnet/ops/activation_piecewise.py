@@ -15,7 +15,7 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 
 def relu_gradient(dout: np.ndarray, x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """f'(x) = 1 where x > 0, else 0; at the kink 0, at NaN 1 (as torch). An infinite dout times 0 is NaN, in torch 0."""
+    """f'(x) = 1 where x > 0, else 0; at the kink 0, at NaN 1 (as torch). Infinity times 0 is NaN here, 0 in torch."""
     return dout * ~(x <= 0)  # six times as fast as np.where, which branches at every element
 
 

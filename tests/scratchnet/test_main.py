@@ -53,7 +53,7 @@ OPTIONS = {
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_resumed_is_never_stopped(tmp_path, options):
     whole = weights(*options, "--epochs", 3, path=tmp_path / "whole.npz")
-    kept = ("--checkpoint", tmp_path / "kept.npz", "--resume")
+    kept = ("--checkpoint", tmp_path / "kept.npz", "--checkpoint-every", 7, "--resume")
     with pytest.MonkeyPatch.context() as patch:  # Ctrl-C in the second epoch
         calls, real = [], scratchnet.training.fit.__globals__["forward_backward"]
 
@@ -66,6 +66,8 @@ def test_resumed_is_never_stopped(tmp_path, options):
         patch.setitem(scratchnet.training.fit.__globals__, "forward_backward", interrupted)
         done = run(*options, "--epochs", 3, *kept)
     assert done.exit_code == 130 and "goes on" in done.stderr
+    state = scratchnet.load(kept[1])
+    assert state["history"]["updates"][-1] + state["running"]["updates"] == 56  # the last multiple of 7 before it
     resumed = weights(*options, "--epochs", 3, *kept, path=tmp_path / "resumed.npz")
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
 
