@@ -33,6 +33,7 @@ _HINTS = {
     "only 0-dimensional arrays can be converted": "; older NumPy took an array of one number here: write x.item()",
     "setting an array element with a sequence": "; older NumPy took an array of one number here: write x.item()",
     "name 'xrange' is not defined": "; xrange is Python 2: write range",
+    "_cython": "; that module of the course's must be built with Cython, and is not here",
     "cannot be interpreted as an integer": "; in Python 2, / of integers was what // is now: write //",
 }
 _CONFINED = (
