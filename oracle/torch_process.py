@@ -1,7 +1,7 @@
 """torch's own answer in float16 or bfloat16, from a process beside this one: in a dtype that few have tried torch can
 crash, and must not take the judge along.
 
-    own = ask(call)     its tensors, by name
+    own = ask(call, onednn=True)     its tensors, by name
 
 The process starts with the first question and ends with this one.
 """
@@ -28,14 +28,15 @@ class TorchFailed(RuntimeError):
     """torch refused, crashed, or gave no answer in time."""
 
 
-def ask(call: Call) -> dict[str, np.ndarray]:
-    """What torch computes for `call` in its own dtype, `call.half`. Raises TorchFailed where it computes nothing."""
+def ask(call: Call, onednn: bool) -> dict[str, np.ndarray]:
+    """What torch computes for `call` in its own dtype, `call.half`, with or without the library that does most of it.
+    Raises TorchFailed where it computes nothing."""
     process = _running()
     assert process.stdin is not None and process.stdout is not None
     timer = threading.Timer(PATIENCE, process.kill)
     timer.start()
     try:
-        pickle.dump(call, process.stdin)
+        pickle.dump((call, onednn), process.stdin)
         process.stdin.flush()
         answer = pickle.load(process.stdout)
     except (EOFError, OSError, pickle.UnpicklingError):
@@ -68,12 +69,13 @@ def answer_questions() -> None:
     os.dup2(2, 1)  # what torch prints is no answer
     while True:
         try:
-            call = pickle.load(sys.stdin.buffer)
+            call, onednn = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         answer: dict[str, np.ndarray] | str
         try:
-            answer = run_twin(call, getattr(torch, call.half))
+            with torch.backends.mkldnn.flags(enabled=onednn):
+                answer = run_twin(call, getattr(torch, call.half))
         except ReferenceError as error:
             answer = str(error)
         pickle.dump(answer, answers)

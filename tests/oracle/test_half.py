@@ -11,6 +11,7 @@ from oracle.checking import check, investigated, takes
 from oracle.formats import FORMATS, HALVES
 from oracle.judge import judge, judge_case
 from oracle.layers import SPECS
+from oracle.reference import reference
 from oracle.selection import default_cases
 from oracle.subjects import Answer
 from oracle.subjects.torch_module import TorchModule
@@ -35,7 +36,7 @@ class Torch:
         return False
 
     def run(self, call):
-        return Answer(ask(call))
+        return Answer(ask(call, onednn=True))
 
 
 class RoundsEveryStep(torch.nn.Module):
@@ -53,8 +54,11 @@ class RoundsEveryStep(torch.nn.Module):
 
 
 class WithoutPadding(torch.nn.Conv2d):
+    """In float32, and rounded at the end: torch's convolution in bfloat16 is itself wrong on some shapes."""
+
     def forward(self, x):
-        return torch.nn.functional.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        arrays = (None if array is None else array.float() for array in (x, self.weight, self.bias))
+        return torch.nn.functional.conv2d(*arrays, self.stride, 0, self.dilation, self.groups).to(x.dtype)
 
 
 class SumsInHalf(torch.nn.Linear):
@@ -95,7 +99,7 @@ def report(subject, dtype, count=40):
 def test_torch_itself_is_right(layer, dtype):
     found = report(Torch(layer), dtype, 24)
     assert found["verdict"] == "right"
-    assert all(tensor["worst"] <= 0.5 for tensor in found["tensors"].values())  # its own error, of twice that
+    assert {tensor["accuracy"] for tensor in found["tensors"].values()} <= {"exact", "rounding"}
 
 
 @pytest.mark.parametrize("dtype", HALVES)
@@ -131,18 +135,29 @@ def test_a_crash_of_torch_costs_one_case():
     call = parse("ReLU()[x=2x3]@float16,random#0").call()
     crashing = call.__class__(**{**vars(call), "half": "no_dtype_of_torch"})
     with pytest.raises(TorchFailed, match="ended its process"):
-        ask(crashing)
-    assert set(ask(call)) == {"out", "dx"}
+        ask(crashing, True)
+    assert set(ask(call, True)) == {"out", "dx"}
+
+
+def test_where_torch_is_wrong_itself_its_other_answer_counts(monkeypatch):
+    """torch 2.13.0 with oneDNN and AMX is off by 46 of 44 on this shape; it is made so here on every machine."""
+    case = parse(
+        "Conv2d(in_channels=4,out_channels=6,kernel_size=2x3,stride=1x2,dilation=2,groups=2)[x=3x4x7x5]@bfloat16,integer#0"
+    )
+    real = torch_process.ask
+    spoilt = lambda call, onednn: {name: array + 46 * onednn for name, array in real(call, onednn).items()}  # noqa: E731
+    monkeypatch.setattr("oracle.reference.ask", spoilt)
+    assert all((bound == 0).all() for bound in reference(case, case.call()).bounds.values())
 
 
 def test_what_torch_has_no_answer_to_is_not_held_against_the_subject(monkeypatch):
     cases, _ = default_cases(SPECS["ReLU"], count=12, dtype="float16")
     real = torch_process.ask
 
-    def crashes_once(call):
+    def crashes_once(call, onednn):
         if call.inputs["x"].shape == cases[3].call().inputs["x"].shape:
             raise TorchFailed("it ended its process (code -11)")
-        return real(call)
+        return real(call, onednn)
 
     monkeypatch.setattr("oracle.reference.ask", crashes_once)
     judgement = judge(TorchModule("ReLU", torch.nn.ReLU), cases)
