@@ -67,7 +67,7 @@ def terms(cases: Iterable[Case]) -> list[Term]:
         numbers = sorted({entry for value in values if _is_number(value) for entry in _axes(value)})
         for place, number in enumerate(numbers if len(numbers) > 1 else ()):
             if place == 0:
-                plain += _least(name, number)
+                plain += _least(name, number, all(type(each) is int for each in numbers))
             elif place < MANY:
                 finer += _value(name, number, largest=number == numbers[-1])
         if any(isinstance(value, tuple) and len(set(value)) > 1 for value in values):
@@ -86,9 +86,9 @@ def terms(cases: Iterable[Case]) -> list[Term]:
     return plain + finer
 
 
-def _least(name: str, least: Any) -> list[Term]:
+def _least(name: str, least: Any, whole: bool) -> list[Term]:
     """The least value, and everything above it."""
-    above = f"{name} >= 1" if least == 0 else f"{name} > {least}"
+    above = f"{name} >= 1" if least == 0 and whole else f"{name} > {least}"
     return [Term(f"{name} = {least}", above, _all(name, least)), Term(above, f"{name} = {least}", _above(name, least))]
 
 

@@ -206,7 +206,7 @@ def _passing(judgement: Judgement, tensor: str, judge_again: Callable[[Case], Ca
             and setting not in seen
         ):
             seen.add(setting)
-            call = result.case.call()
-            expected: Expected = reference(result.case, call)
+            call = result.call or result.case.call()
+            expected: Expected = result.expected or reference(result.case, call)
             value = expected.tensors[tensor]
             yield Seen(result.case, call, value, value, expected.bounds[tensor])

@@ -48,9 +48,9 @@ def shown(spec: LayerSpec, family: Family, settings: Sequence[Setting]) -> np.nd
     the styles that its mistake names. Evaluation is asked where training never shows it."""
     variants = list(rows(family).items())
     named = {mistake.id: mistake.styles for mistake in family.mistakes}
-    table = np.zeros((len(variants), len(settings) * len(spec.modes)), bool)
+    table = np.zeros((len(variants), len(settings) * len(modes(spec))), bool)
     styles = ("integer", "random", *sorted({style for styles in named.values() for style in styles}))
-    for (turn, mode), style in product(enumerate(spec.modes), styles):
+    for (turn, mode), style in product(enumerate(modes(spec)), styles):
         hidden = [
             row
             for row, ((mistake, _, _), _) in enumerate(variants)
@@ -74,6 +74,12 @@ def _differ(wrong: np.ndarray | None, right: np.ndarray | None) -> bool:
     return wrong is None or not np.array_equal(wrong, right, equal_nan=True)  # type: ignore[arg-type]
 
 
+def modes(spec: LayerSpec) -> tuple[str, ...]:
+    """Those that the layer's settings come in; some layers have one in evaluation for a few of them."""
+    found = {mode for setting in grid(spec) for mode in setting.modes or spec.modes}
+    return tuple(mode for mode in ("train", "eval") if mode in found)
+
+
 def _text(row: Row) -> str:
     return "{} {} {}".format(*row)
 
@@ -86,7 +92,7 @@ def _table() -> dict[str, dict[Row, np.ndarray]]:
         found = {}
         for name, family in by_layer().items():
             if name in stored and str(stored[f"{name}/grid"]) == _fingerprint(name):
-                count = len(grid(SPECS[name])) * len(SPECS[name].modes)
+                count = len(grid(SPECS[name])) * len(modes(SPECS[name]))
                 bits = dict(zip(stored[f"{name}/rows"], np.unpackbits(stored[name], axis=1, count=count).astype(bool)))
                 found[name] = {
                     row: bits[text] for row in rows(family) if (text := _text(row)) in bits and bits[text].any()

@@ -165,3 +165,9 @@ def test_a_condition_that_most_passing_cases_meet_is_not_printed():
     failing = [case for place, case in enumerate(cases) if place % 7 in (0, 3)]
     when = find_when(failing, [case for case in cases if case not in failing])
     assert when is None or when.wrong == "always" or 2 * (when.rate[1] - when.rate[0]) <= len(cases) - len(failing)
+
+
+def test_fractions_are_above_0_and_whole_numbers_at_least_1():
+    some = [parse(f"SGD(lr=0.1,momentum={m})[g=2x3]@float64,random#0") for m in ("0", "0.5")]
+    assert {"momentum > 0", "momentum = 0"} <= {term.text for term in terms(some)}
+    assert "momentum >= 1" not in {term.text for term in terms(some)}

@@ -6,7 +6,7 @@ import pytest
 from oracle.layers import SPECS
 from oracle.mistakes import by_layer
 from oracle.selection import default_cases, grid
-from oracle.strength import _table, rows, shown, strength
+from oracle.strength import _table, modes, rows, shown, strength
 
 LAYERS = list(by_layer())
 
@@ -18,7 +18,7 @@ def test_table_is_of_today(layer):
     assert layer in _table(), "the grid has changed"
     places = np.linspace(0, len(grid(spec)) - 1, 4).astype(int)
     fresh = shown(spec, family, [grid(spec)[place] for place in places])
-    sample = np.concatenate([places + turn * len(grid(spec)) for turn in range(len(spec.modes))])
+    sample = np.concatenate([places + turn * len(grid(spec)) for turn in range(len(modes(spec)))])
     for row, bits in zip(rows(family), fresh):
         stored = _table()[layer].get(row)
         if stored is not None and stored[sample].any():
