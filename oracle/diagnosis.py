@@ -23,7 +23,7 @@ from oracle.mistakes import by_layer
 from oracle.mistakes.kernel import Edits, Family, Mistake, NotThere
 from oracle.reduce import size
 from oracle.reference import Expected, reference
-from oracle.seen import Seen, matches, seen_in
+from oracle.seen import Seen, explains, seen_in
 
 ENOUGH = 1 / 3  # of the wrong values must be hit
 PASSING = 8  # passing cases that a mistake must leave right
@@ -63,7 +63,7 @@ class Evidence:
             wrong = self.family.compute(self.tensor, variant.edits, seen.call)
         except NotThere:
             return False
-        return None if wrong is None else matches(seen, wrong)
+        return None if wrong is None else explains(seen, wrong)
 
     def hits(self, variant: Variant) -> int | None:
         """How many wrong values it gives; None where a case contradicts it."""

@@ -9,7 +9,7 @@ from oracle.cases import Case
 from oracle.comparison import TensorResult, compare
 from oracle.conditions import When, facts, find_when
 from oracle.derivative import own_derivative
-from oracle.diagnosis import Diagnosis, diagnose, matches, seen_in
+from oracle.diagnosis import Diagnosis, diagnose, seen_in
 from oracle.judge import STOPPED, CaseResult, Judgement, judge_case
 from oracle.mistakes import by_layer
 from oracle.mistakes.any import SECOND_LOOK, Finding, explain_any
@@ -17,7 +17,7 @@ from oracle.mistakes.kernel import Mistake
 from oracle.mistakes.where import where_wrong
 from oracle.reduce import size, smallest
 from oracle.reference import reference
-from oracle.seen import Seen
+from oracle.seen import Seen, matches
 
 SLOW = 0.1  # seconds a case: nobody wants to wait for many more of them
 

@@ -37,9 +37,14 @@ def seen_in(result: CaseResult, tensor: str) -> Seen | None:
 
 
 def matches(seen: Seen, wrong: np.ndarray) -> bool:
+    """Whether `wrong` explains what came."""
+    return explains(seen, wrong) is True
+
+
+def explains(seen: Seen, wrong: np.ndarray) -> bool | None:
     """Whether what came is `wrong` up to rounding: equal where whole numbers are exact. The bound belongs to what is
-    right; a wrong value of another size rounds in proportion to its size. A value that is right explains what is not
-    only where it is nearer to it than what torch has."""
+    right; a wrong value of another size rounds in proportion to its size. None where that says nothing: what came is
+    just outside of its bound, and `wrong` is right there."""
     actual, expected, bound = seen.actual, seen.expected, seen.bound
     if actual.shape != wrong.shape:
         return False
@@ -55,7 +60,7 @@ def matches(seen: Seen, wrong: np.ndarray) -> bool:
         allowed = error * scale + forgiven(seen) * most
         near = bool((same | (np.abs(actual - wrong) <= allowed)).all())
     if near and _is_right(replace(seen, actual=wrong)) and not _is_right(seen):
-        return 2 * _largest(actual - wrong) < _largest(actual - expected)  # nearer to what is wrong, if only just
+        return True if 2 * _largest(actual - wrong) < _largest(actual - expected) else None
     return near
 
 

@@ -1,6 +1,7 @@
 """The gate: every layer x every setting of its grid x float32/float64 x random, integer and the styles that apply.
 
-scratchnet (and, on integers, the loops of naive) equal torch: outputs, input gradients, parameter gradients.
+scratchnet (and, on integers and in fewer settings, the loops of naive) equal torch: outputs, gradients of inputs and of
+parameters.
 The cases come from the registry, so a new layer is judged as soon as it is declared. A test is a setting, with all of
 its cases: with one for each case half of the time would be pytest's.
 """
@@ -13,7 +14,7 @@ import pytest
 from oracle.judge import judge_case
 from oracle.layers import SPECS
 from oracle.reports.failure import story
-from oracle.selection import gate_cases
+from oracle.selection import FIRST, gate_cases
 from oracle.subjects.naive import LOOPS, Naive
 from oracle.subjects.scratchnet import Scratchnet
 
@@ -23,16 +24,17 @@ def setting(case):
     return case.id.partition("@")[0]
 
 
-SETTINGS = defaultdict(list)
+SETTINGS, LOOPED = {}, {}
 for spec in SPECS.values():
+    own = defaultdict(list)
     for case in gate_cases(spec):
-        SETTINGS[setting(case)].append(case)
-LOOPED = {
-    name: integers
-    for name, cases in SETTINGS.items()
-    if cases[0].spec.name in LOOPS
-    and (integers := [case for case in cases if case.style == "integer" and case.dtype == "float64"])
-}
+        own[setting(case)].append(case)
+    SETTINGS |= own
+    integers = {name: [case for case in cases if case.style == "integer" and case.dtype == "float64"]
+                for name, cases in own.items() if spec.name in LOOPS}  # fmt: skip
+    names = [name for name in integers if integers[name]]
+    # The loops are slow: the first dozen settings, and a third of the others.
+    LOOPED |= {name: integers[name] for name in (*names[:FIRST], *names[FIRST::3])}
 
 
 def fail_with(stories):

@@ -38,11 +38,16 @@ def sigmoid(x: Number) -> Number:
 
 
 def _bce(x: Number, target: Number, weight: Number) -> Result:
-    """1 - x is exact where x is 1/2 or more (Sterbenz), and rounded before its logarithm is taken elsewhere."""
+    """1 - x is exact where x is 1/2 or more (Sterbenz), and rounded before its logarithm is taken elsewhere. The slope
+    is as often written as two quotients, (1 - t)/(1 - x) - t/x, which cancel: the larger error of both forms counts."""
     rest = where(x.value >= 0.5, Running(1 - x.value, x.u, x.tiny), 1 - x)
     log_x, log_rest = _log(x), _log(rest)
     out = -(target * np.maximum(log_x, -100) + (1 - target) * np.maximum(log_rest, -100))
     slope = (x - target) / np.maximum(x * rest, smallest(x))
+    quotients = (1 - target) / rest - target / x
+    inside = (x * rest).value > smallest(x).value
+    error = np.where(inside, np.maximum(slope.error, quotients.error), slope.error)
+    slope = Running(slope.value, x.u, x.tiny, error)
     return _weighted(weight, out, {"x": slope, "target": log_rest - log_x})
 
 

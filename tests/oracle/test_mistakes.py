@@ -100,7 +100,7 @@ def named(item: Item, cases) -> str | None:
 def test_kernel_is_torch(spec, tensor):
     settings = grid(SPECS[spec])
     styles = [style for style in ("integer", "random", *SPECS[spec].styles) if style not in ("strided", "empty")]
-    for setting in (*settings[:FIRST], *settings[FIRST :: max(1, len(settings) // 40)]):
+    for setting in (*settings[:FIRST], *settings[FIRST :: max(1, len(settings) // 20)]):
         for style in styles:
             for mode in setting.modes or SPECS[spec].modes:
                 case = make(SPECS[spec], setting, "float64", style, flags=FLAGS[mode])

@@ -371,7 +371,9 @@ def cases(spec, takes, count, seed=0):
     def offered(setting):
         return takes(SPECS[spec].complete(setting.args)) and shaped(setting)
 
-    return default_cases(SPECS[spec], offered, count, seed)[0]
+    chosen = default_cases(SPECS[spec], offered, count, seed)[0]
+    # The forms of CTC are written in probabilities, which underflow in long sequences of very small ones.
+    return [case for case in chosen if spec != "CTCLoss" or case.style != "large"]
 
 
 @pytest.mark.parametrize(("spec", "tensor", "compute"), RIGHT, ids=[form[2].__name__ for form in RIGHT])
