@@ -11,7 +11,7 @@ import torch
 from oracle.cases import make
 from oracle.layers import SPECS
 from oracle.mistakes.mutant import Mutant
-from oracle.reference import run_twin
+from oracle.reference import ReferenceError, run_twin
 from oracle.selection import grid
 from oracle.subjects import Call
 
@@ -31,8 +31,22 @@ def typical(layer: str, seed: int = 0) -> Call | None:
             k: rng.standard_normal(a.shape) if a.dtype.kind == "f" and k != "target" else a for k, a in arrays.items()
         }
 
-    return replace(call, inputs=normal(dict(call.inputs)), parameters=normal(dict(call.parameters)),
-                   upstream=normal(dict(call.upstream)))  # fmt: skip
+    drawn = replace(call, inputs=normal(dict(call.inputs)), parameters=normal(dict(call.parameters)),
+                    upstream=normal(dict(call.upstream)))  # fmt: skip
+    try:
+        return drawn if np.isfinite(run_twin(drawn)["out"]).all() else call
+    except ReferenceError:  # a probability that is none, a negative variance
+        return call
+
+
+def answers(mutant: Mutant, call: Call) -> dict[str, np.ndarray]:
+    """The mutant's tensors; torch's where the layer has no kernel for one."""
+    found = mutant.run(call)
+    return found.tensors if found.failures else {**_rest(mutant, call, found.tensors), **found.tensors}
+
+
+def _rest(mutant: Mutant, call: Call, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {} if {f"d{name}" for name in operands(call)} <= found.keys() else run_twin(call)
 
 
 def operands(call: Call) -> dict[str, np.ndarray]:
@@ -59,12 +73,12 @@ def gradcheck(mutant: Mutant) -> bool:
         @staticmethod
         def forward(ctx, *tensors):  # type: ignore[no-untyped-def]
             ctx.values = {name: tensor.detach().numpy().copy() for name, tensor in zip(names, tensors)}
-            out = mutant.run(with_operands(call, ctx.values, call.upstream["dout"])).tensors["out"]
+            out = answers(mutant, with_operands(call, ctx.values, call.upstream["dout"]))["out"]
             return torch.from_numpy(np.array(out, np.float64))
 
         @staticmethod
         def backward(ctx, dout):  # type: ignore[no-untyped-def]
-            found = mutant.run(with_operands(call, ctx.values, dout.numpy().copy())).tensors
+            found = answers(mutant, with_operands(call, ctx.values, dout.numpy().copy()))
             return tuple(torch.from_numpy(np.array(found[f"d{name}"], np.float64)) for name in names)
 
     try:
@@ -79,7 +93,7 @@ def differences(mutant: Mutant, h: float = 1e-5, most: float = 1e-6) -> bool:
     assert call is not None
     values, dout = operands(call), call.upstream["dout"]
     try:
-        found = mutant.run(call).tensors
+        found = answers(mutant, call)
         for name, array in values.items():
             numeric = np.zeros_like(array)
             for place in np.ndindex(array.shape):
@@ -101,7 +115,7 @@ def allclose(mutant: Mutant) -> bool:
     call = typical(mutant.spec)
     assert call is not None
     call = replace(call, upstream={"dout": np.ones_like(call.upstream["dout"])})
-    found, expected = mutant.run(call).tensors, run_twin(call)
+    found, expected = answers(mutant, call), run_twin(call)
     try:
         return not all(np.allclose(found[name], expected[name]) for name in expected)
     except (KeyError, ValueError):
