@@ -19,10 +19,11 @@ TYPICAL = 2  # the third setting of a grid: small and ordinary; the first two ha
 
 
 def typical(layer: str, seed: int = 0) -> Call | None:
-    """A call of the layer with normally distributed inputs; None where it has no gradient of floats to check."""
+    """A call of the layer with normally distributed inputs, where it takes them; None where it has no gradient of
+    floats to check, state, or several outputs."""
     spec = SPECS[layer]
     call = make(spec, grid(spec)[TYPICAL], "float64", "random", seed).call()
-    if "dout" not in call.upstream or call.buffers:
+    if list(call.upstream) != ["dout"] or call.buffers:
         return None
     rng = np.random.default_rng(seed)
 
