@@ -21,26 +21,6 @@ def sgd(w: float, G: Iterable[float], lr: float, mu: float, dampening: float, de
     return {"weight": w, "momentum_buffer": v}
 
 
-def adam(
-    w: float, G: Iterable[float], lr: float, betas: tuple[float, float], eps: float, decay: float, amsgrad: bool,
-    decoupled: bool,
-) -> State:  # fmt: skip
-    """m, v: running means of g and g^2, corrected for their beginning with 0;   w = w - lr m / (sqrt(v) + eps)"""
-    m = v = largest = 0.0
-    for t, g in enumerate(G, start=1):
-        if decoupled:
-            w = w - lr * decay * w
-        else:
-            g = g + decay * w
-        m = betas[0] * m + (1 - betas[0]) * g
-        v = betas[1] * v + (1 - betas[1]) * g**2
-        largest = max(largest, v)
-        mean = m / (1 - betas[0] ** t)
-        square = (largest if amsgrad else v) / (1 - betas[1] ** t)
-        w = w - lr * mean / (sqrt(square) + eps)
-    return {"weight": w, "exp_avg": m, "exp_avg_sq": v, "max_exp_avg_sq": largest}
-
-
 def rmsprop(
     w: float, G: Iterable[float], lr: float, alpha: float, eps: float, decay: float, mu: float, centered: bool
 ) -> State:
@@ -62,3 +42,15 @@ def adagrad(w: float, G: Iterable[float], lr: float, lr_decay: float, decay: flo
         v = v + g**2
         w = w - lr / (1 + (t - 1) * lr_decay) * g / (sqrt(v) + eps)
     return {"weight": w, "sum": v}
+
+
+def adadelta(w: float, G: Iterable[float], lr: float, rho: float, eps: float, decay: float) -> State:
+    """v, u: running means of g^2 and of d^2;   d = sqrt(u + eps) / sqrt(v + eps) * g,   w = w - lr d"""
+    v = u = 0.0
+    for g in G:
+        g = g + decay * w
+        v = rho * v + (1 - rho) * g**2
+        d = sqrt(u + eps) / sqrt(v + eps) * g
+        u = rho * u + (1 - rho) * d**2
+        w = w - lr * d
+    return {"weight": w, "square_avg": v, "acc_delta": u}
