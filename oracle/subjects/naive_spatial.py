@@ -93,6 +93,11 @@ def _lp_pool(call: Call) -> Started:
     return out[one], lambda: {"dx": pooling_lp.lp_pool_gradient(dout, x, total, p, Ps, S)[one]}
 
 
+def _flatten(call: Call) -> Started:
+    x, dout, (start, end) = call.inputs["x"], call.upstream["dout"], call.settings.values()
+    return shape.flatten(x, start, end), lambda: {"dx": shape.flatten_gradient(dout, x, start, end)}
+
+
 def _unflatten(call: Call) -> Started:
     x, dout, dim = call.inputs["x"], call.upstream["dout"], call.settings["dim"] % call.inputs["x"].ndim
     sizes = dout.shape[dim : dim + len(call.settings["unflattened_size"])]  # without -1
@@ -160,6 +165,7 @@ LOOPS: dict[str, tuple[str, Callable[[Call], Started]]] = {
     **{f"AdaptiveMaxPool{n}d": ("adaptive_max_pool, max_pool_gradient", _adaptive_pool) for n in (1, 2, 3)},
     **{f"MaxUnpool{n}d": ("max_unpool, max_unpool_gradient", _max_unpool) for n in (1, 2, 3)},
     **{f"LPPool{n}d": ("lp_pool, lp_pool_gradient", _lp_pool) for n in (1, 2, 3)},
+    "Flatten": ("flatten, flatten_gradient", _flatten),
     "Unflatten": ("unflatten, unflatten_gradient", _unflatten),
     "PixelShuffle": ("pixel_shuffle, pixel_unshuffle", _shuffle),
     "PixelUnshuffle": ("pixel_unshuffle, pixel_shuffle", _shuffle),
