@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from oracle.layers import SPECS
 from oracle.subjects import Answer, Call
 from oracle.subjects.differences import DIFFERENCES
 from oracle.subjects.layouts import relaid, restored
@@ -39,6 +40,9 @@ class Binding:
     evaluation   what there is in evaluation mode: "all", "forward" alone, or "none" of it
     updates      gradients that are read from what backward makes of the parameters: (before - after) / LR
     optional     the course leaves the backward to those who like: a forward alone is whole
+    states       the optional inputs (a first hidden state, a mask) that its forward is given, where they are there
+    axes         how many axes its first input may have, where that is not left to torch
+    sums         array of its own -> those of torch's that it is the sum of: one bias for two
     tells        words of which one must be among the arguments for the row to be recognised
     """
 
@@ -57,6 +61,9 @@ class Binding:
     updates: tuple[str, ...] = ()
     optional: bool = False
     tells: tuple[str, ...] = ()
+    states: tuple[str, ...] | None = None
+    axes: tuple[int, ...] | None = None
+    sums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def forward_only(self) -> Binding:
         """For a file that has the forward alone."""
@@ -67,6 +74,11 @@ class Binding:
     def takes(self, settings: Mapping[str, Any], shapes: Shapes | None, training: bool = True) -> bool:
         if shapes and any(0 in shape for shape in shapes.values()):
             return False  # no course promises what comes out for a batch of nothing
+        optional = {name for name in shapes or () if name in SPECS[self.spec].optional}
+        if self.states is not None and optional - {*self.states}:
+            return False
+        if self.axes is not None and shapes and len(next(iter(shapes.values()))) not in self.axes:
+            return False
         rules = {**self.accepts, **self.fixed}
         said = dict(settings)
         if said.get("stride", 0) is None:  # the window's size, which one number may not say
@@ -85,7 +97,7 @@ class Binding:
 
     def plan_for(self, call: Call) -> Plan:
         """The plan with the call's settings in it, without what the call does not have (a layer without bias)."""
-        arrays = call.arrays()
+        arrays = {**call.arrays(), **self._summed(call)}
 
         def settled(value: Any) -> Any:
             if isinstance(value, str) and value.startswith("@"):
@@ -101,9 +113,9 @@ class Binding:
 
         plan = self.plan
         backward = plan.backward if call.training or self.evaluation == "all" else None
-        read = {name: path for name, path in plan.read.items() if name.removeprefix("d") in arrays}
+        read = {name: path for name, path in plan.read.items() if {name.removeprefix("d"), f"d{name}"} & arrays.keys()}
         if plan.backward is not None and backward is None:
-            read = {name: path for name, path in read.items() if name in arrays}
+            read = {name: path for name, path in read.items() if {name, f"d{name}"} & arrays.keys()}
         return replace(
             plan,
             make=plan.make and step(plan.make),
@@ -119,10 +131,17 @@ class Binding:
         course's backward may write into the gradient that it is given."""
         x = call.inputs.get("x")
         classes = x.shape[1] if x is not None and x.ndim > 1 else 0
-        arrays = {name: array.copy() if 0 in array.strides else array for name, array in call.arrays().items()}
+        given = {**call.arrays(), **self._summed(call)}
+        arrays = {name: array.copy() if 0 in array.strides else array for name, array in given.items()}
         if self.updates:  # in float64, or the gradient would be lost beside the weight
             arrays = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in arrays.items()}
         return {name: relaid(array, self.layouts.get(_base(name), ""), classes) for name, array in arrays.items()}
+
+    def _summed(self, call: Call) -> dict[str, np.ndarray]:
+        return {
+            name: np.asarray(sum(call.parameters[part] for part in parts))
+            for name, parts in self.sums.items() if all(part in call.parameters for part in parts)
+        }  # fmt: skip
 
     def answer_for(self, call: Call, answer: Answer) -> Answer:
         """The answer in torch's layout and by torch's rules, without tensors that the call did not ask for."""
@@ -164,11 +183,16 @@ def _base(name: str) -> str:
 
 
 def _there(value: Any, arrays: Mapping[str, Any]) -> bool:
-    """False for a "$bias" that the call does not have. What the worker makes itself ("$cache", "$g") is never asked."""
+    """False for a "$bias" that the call does not have, alone or in a tuple. What the worker makes itself ("$cache",
+    "$g") is never asked."""
+    if isinstance(value, list | tuple):
+        return all(_there(entry, arrays) for entry in value)
     return not (isinstance(value, str) and value.startswith("$")) or value[1:] in arrays or value[1:] not in _TENSORS
 
 
-_TENSORS = ("weight", "bias", "running_mean", "running_var", "mask", "target")
+_OPTIONAL = {name for spec in SPECS.values() for name in spec.optional}  # ... inputs, and biases of recurrent layers
+_TENSORS = {"weight", "bias", "running_mean", "running_var", "mask", "target", "bias_ih", "bias_hh", "bias_ih_l0",
+            "bias_hh_l0", "in_proj_bias", "out_proj.bias"} | _OPTIONAL  # fmt: skip
 
 
 def _accepted(rule: Any, value: Any) -> bool:
@@ -209,7 +233,7 @@ _INDEXED = re.compile(r"(1-)?(\w+)(?:\[(\d)\])?")
 
 def _settled(call: Call, name: str, accepts: Mapping[str, Any]) -> Any:
     match name:
-        case "mode":
+        case "mode" if name not in call.settings:  # of an upsampling it is a setting
             return "train" if call.training else "test"
         case "training":
             return call.training

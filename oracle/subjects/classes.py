@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from oracle.layers import FAMILY, SPECS
 from oracle.layers.spec import LayerSpec
+from oracle.subjects import Call
 from oracle.subjects.binding import ANY, FREE, LR, Binding, below_one, given
 from oracle.subjects.mapping import Map
 from oracle.subjects.names import (
@@ -23,7 +25,9 @@ from oracle.subjects.names import (
 )
 from oracle.subjects.places import Unreadable, without_name
 from oracle.subjects.plan import Plan, Step
-from oracle.subjects.trials import Probe, probed, trial
+from oracle.subjects.several import backward_roles, forward_roles, is_loss, is_plain
+from oracle.subjects.trial_calls import trial
+from oracle.subjects.trials import Probe, probed
 
 Arguments = Sequence[tuple[str, bool]]  # (name, whether it must be given)
 Methods = Mapping[str, Arguments]
@@ -47,22 +51,48 @@ def bind(spec: LayerSpec, name: str, methods: Methods, probe: Probe, unfilled: s
     if backward is None and told.backward:
         raise Unreadable(f"{name} has no method {told.backward}; it has {_listed(methods)}")
     kwargs, accepts, fixed = _constructor(spec, name, methods.get("__init__", []), told)
-    going = Step(f".{forward}", (), _roles_forward(spec, name, forward, methods[forward], told), ("out",))
+    call = _any_call(spec, name)
+    usual = is_plain(spec, call)
+    roles = (
+        _roles_forward(spec, name, forward, methods[forward], told) if usual
+        else forward_roles(spec, f"{name}.{forward}", methods[forward], told)
+    )  # fmt: skip
+    going = Step(f".{forward}", (), roles, ("out",))
     step = None
     if backward is not None and backward not in unfilled:
-        step = Step(f".{backward}", (), _roles_backward(spec, name, backward, methods[backward], told), ("dx",))
+        back = methods[backward]
+        given_back = (
+            _roles_backward(spec, name, backward, back, told) if usual
+            else backward_roles(spec, f"{name}.{backward}", back, roles, [*call.upstream], told)
+        )  # fmt: skip
+        step = Step(f".{backward}", (), given_back, ("dx",))
         if "$cache" in step.kwargs.values():
             going = replace(going, returns=("out", "cache"))
     plan = Plan(going, step, Step(name, (), kwargs), {"lr": told.lr or LR})
-    plan = replace(plan, draws="low" if spec.name == "Dropout" else "")
+    plan = replace(plan, draws="low" if "mask" in call.buffers else "")
     implements = f"{name}.{forward}" + (f", {name}.{backward}" if step else "")
     evaluation = "forward" if {"@training", "@evaluation"} & set(going.kwargs.values()) else "none"
     evaluation = evaluation if "eval" in spec.modes else "all"
-    scaled = step is not None and "target" in spec.inputs and "$dout" not in step.kwargs.values()
+    scaled = step is not None and is_loss(spec) and "$dout" not in step.kwargs.values()
+    given = {part for role in roles.values() for part in (role if isinstance(role, tuple) else (role,))}
     binding = Binding(spec.name, implements, plan, accepts, fixed=fixed, conventions=_FREE,
                       absent=("num_batches_tracked", "mask", "dtarget"), evaluation=evaluation,
-                      scaled=("dx",) if scaled else (), differences=told.scale(spec.name))  # fmt: skip
+                      scaled=tuple(f"d{name}" for name in spec.inputs) if scaled else (),
+                      differences=told.scale(spec.name),
+                      states=tuple(name for name in spec.optional if f"${name}" in given))  # fmt: skip
     return probed(spec, binding, probe, told)
+
+
+def _any_call(spec: LayerSpec, name: str) -> Call:
+    """For what all calls of a layer have: the names of its tensors. Raises Unreadable for random slopes, which cannot
+    be handed to a class that draws them itself."""
+    call = trial(spec)
+    if "slopes" in call.buffers:
+        raise Unreadable(
+            f"{name}: {spec.name} draws its slopes at random, and a class cannot be told which; a torch module can be "
+            f"judged"
+        )
+    return call
 
 
 def _method(methods: Methods, told: str, names: tuple[str, ...]) -> str | None:
@@ -151,7 +181,7 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
     if plain(name) == "conv3x3" and "in_channels" not in said:  # one grey image, a kernel of 3x3 and no bias
         fixed = {"in_channels": 1, "kernel_size": 3, "stride": 1, "padding": 0, "x[0]": 1, "x[1]": 1, "dilation": 1,
                  "groups": 1}  # fmt: skip
-    if spec.name == "Softmax":
+    if spec.name in ("Softmax", "LogSoftmax", "Softmin"):
         fixed = {"dim": 1}
     unsaid = [setting for setting in spec.required if setting not in said and setting not in fixed]
     if len(unknown) == len(unsaid) == 1:  # they can only mean each other
@@ -166,7 +196,7 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
         raise Unreadable(f"{name} has no argument for {', '.join(unsaid)}; it has {has}")
     accepts = {setting: ANY if setting in said or setting in unsaid else spec.defaults.get(setting, ANY)
                for setting in settings}  # fmt: skip
-    rules = {"momentum": given, "p": below_one}
+    rules = {"momentum": given} | ({"p": below_one} if FAMILY[spec.name] == "dropout" else {})
     return kwargs, {n: rules.get(n, rule) if rule == ANY else rule for n, rule in accepts.items()}, fixed
 
 
@@ -183,7 +213,7 @@ def described(binding: Binding) -> str:
     backward = binding.plan.backward
     returned = backward.returns if backward else ()
     own = backward is not None and "$dout" not in backward.kwargs.values() and "target" not in backward.kwargs.values()
-    times = " times dout" if binding.scaled and own and binding.spec[-4:] != "Loss" else ""
+    times = " times dout" if binding.scaled and own and not is_loss(SPECS[binding.spec]) else ""
     gradients = [f"return[{place}]" if len(returned) > 1 else f"return{times}" for place, _ in enumerate(returned)]
     gradients += ["the change of the weights" if name in binding.updates else _path(path)
                   for name, path in binding.plan.read.items() if name.startswith("d")]  # fmt: skip

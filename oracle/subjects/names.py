@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+from oracle.layers import FAMILY, SPECS
+
+# Beside torch's own names.
 CLASSES: dict[str, tuple[str, ...]] = {
     "Conv1d": ("conv1d", "convolution1d"),
     "Conv2d": ("conv2d", "conv", "conv3x3", "convolution", "convolution2d", "convolutional", "convolutional2d"),
@@ -28,7 +32,17 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "CrossEntropyLoss": ("crossentropy", "crossentropyloss", "softmaxcrossentropy", "softmaxcrossentropyloss",
                          "softmaxwithcrossentropy", "softmaxwithloss", "softmaxloss", "crossentropywithsoftmax",
                          "categoricalcrossentropy"),
+    "BCELoss": ("binarycrossentropy", "binarycrossentropyloss"),
+    "BCEWithLogitsLoss": ("binarycrossentropywithlogits", "sigmoidcrossentropy", "sigmoidwithbce"),
+    "L1Loss": ("mae", "maeloss", "meanabsoluteerror", "meanabsoluteerrorloss"),
+    "NLLLoss": ("negativeloglikelihood", "negativeloglikelihoodloss"),
+    "KLDivLoss": ("kldivergence", "kldivergenceloss", "klloss"),
+    "TripletMarginLoss": ("triplet", "tripletloss"),
+    "SiLU": ("swish",),
+    "MultiheadAttention": ("mha", "multiheadselfattention"),
+    "RNN": ("vanillarnn", "elmanrnn"),
 }  # fmt: skip
+
 
 _AROUND = re.compile(r"^(my|np|numpy|naive|simple|custom|scratch)+(?=.)|(?<=.)(layer|module|scratch|numpy|naive|np)+$")
 
@@ -60,6 +74,16 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "eps": ("eps", "epsilon"),
     "momentum": ("momentum",),
     "negative_slope": ("negativeslope", "alpha", "slope", "leak"),
+    "num_groups": ("groups", "ngroups", "g"),
+    "num_embeddings": ("vocabsize", "vocab", "numwords", "dictsize", "v"),
+    "embedding_dim": ("embeddim", "embedsize", "embeddingsize", "dim", "d"),
+    "embed_dim": ("dmodel", "embedsize", "embeddingdim", "hiddensize", "dim", "d"),
+    "num_heads": ("heads", "nheads", "nhead", "h"),
+    "input_size": ("inputdim", "indim", "insize", "nin", "nx", "infeatures", "din", "d"),
+    "hidden_size": ("hiddendim", "hiddenunits", "nhidden", "units", "nh", "outputsize", "h"),
+    "upscale_factor": ("factor", "scale", "upscale", "r"),
+    "downscale_factor": ("factor", "scale", "downscale", "r"),
+    "scale_factor": ("scale", "factor", "upscale"),
 }  # fmt: skip
 
 # Arguments that a layer can do without while it is judged.
@@ -74,6 +98,30 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "running_mean": ("runningmean", "runningm", "movingmean", "runmean", "meanrunning"),
     "running_var": ("runningvar", "runningv", "movingvar", "runvar", "varrunning", "runningvariance", "movingvariance"),
 }  # fmt: skip
+
+# The inputs of layers that have more than one, and their states.
+INPUTS: dict[str, tuple[str, ...]] = {
+    "x": ("anchor", "x1", "input1", "a"),
+    "x1": ("input1", "a", "u", "left"),
+    "x2": ("input2", "b", "v", "right"),
+    "positive": ("pos", "p"),
+    "negative": ("neg", "n"),
+    "var": ("variance", "sigma2"),
+    "indices": ("index", "idx", "argmax", "switches"),
+    "h0": ("h", "hx", "hprev", "prevh", "hidden", "state", "hiddenstate", "htprev", "hinit"),
+    "c0": ("c", "cx", "cprev", "prevc", "cell", "cellstate", "ctprev", "cinit"),
+    "query": ("q",),
+    "key": ("k",),
+    "value": ("v", "val"),
+}  # fmt: skip
+
+# The weights of recurrent layers, beside torch's names, with which gates may stand in another order than torch's.
+RECURRENT: dict[str, tuple[str, ...]] = {
+    "weight_ih": ("wih", "wx", "wxh", "wi", "win", "weightx", "weightsx"),
+    "weight_hh": ("whh", "wh", "wrec", "weighth", "weightsh"),
+    "bias_ih": ("bih", "bx", "bxh", "bi"),
+    "bias_hh": ("bhh", "bh"),
+}
 
 # What stands before or after the name of a tensor where its gradient is meant.
 _GRADIENT = (
@@ -112,18 +160,29 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
 
 
+def _spelt() -> dict[str, str]:
+    """plain name -> layer: torch's names, those of the losses without "Loss" too, where nothing else is called so.
+    Optimizers are no layers, a class Transformer is someone's network, and L1 may be a penalty."""
+    known = {plain(name): name for name in SPECS if FAMILY[name] != "optim" and name != "Transformer"}
+    short = {name.removesuffix("loss"): spec for name, spec in known.items() if spec != "L1Loss"}
+    listed = {name: spec for spec, names in CLASSES.items() for name in names}
+    return short | known | listed
+
+
+_SPELT = _spelt()
+
+
 def spec_of(class_name: str) -> str | None:
     """The layer that a class of this name claims to be."""
     name = plain(class_name)
-    for candidate in (name, _AROUND.sub("", name)):
-        for spec, names in CLASSES.items():
-            if candidate in names:
-                return spec
-    return None
+    return _SPELT.get(name) or _SPELT.get(_AROUND.sub("", name))
 
 
 def argument_of(name: str, settings: tuple[str, ...]) -> str | None:
-    """The setting that an argument stands for: "stride", "kernel_size[0]"."""
+    """The setting that an argument stands for: "stride", "kernel_size[0]"; torch's own name before any other."""
+    own = next((setting for setting in settings if plain(setting) == plain(name)), None)
+    if own is not None:
+        return own
     for setting, names in ARGUMENTS.items():
         if setting.partition("[")[0] in settings and plain(name) in names:
             return setting
@@ -134,19 +193,25 @@ def role_of(argument: str) -> str | None:
     return next((role for role, names in ROLES.items() if plain(argument) in names), None)
 
 
-def parameter_of(path: str) -> str | None:
-    """The tensor that stands at a path of an object: "W", "params[W]", "weight.data"."""
-    name = re.sub(r"^(params|parameters|param)(?=.)|(?<=.)(data|value|val)$", "", plain(path))
-    return next((tensor for tensor, names in PARAMETERS.items() if name in names), None)
+def parameter_of(path: str, torchs: Iterable[str] = ()) -> str | None:
+    """The tensor that stands at a path of an object: "W", "params[W]", "weight.data"; one of `torchs`, the tensors of
+    the layer, by torch's own name before any other: "weight_ih_l0", "Wx"."""
+    return _tensor(re.sub(r"^(params|parameters|param)(?=.)|(?<=.)(data|value|val)$", "", plain(path)), torchs)
 
 
-def gradient_of(path: str) -> str | None:
+def gradient_of(path: str, torchs: Iterable[str] = ()) -> str | None:
     """The tensor whose gradient stands at a path: "dW", "grads[W]", "weight.grad", "dLdW", "params[dW]"."""
     name = re.sub(r"^(params|parameters|param|cache)(?=.)", "", plain(path))
     for before, after in _GRADIENT:
         bare = name[len(before) : len(name) - len(after)]
-        if name == f"{before}{bare}{after}":
-            for tensor, names in PARAMETERS.items():
-                if bare in names:
-                    return tensor
+        if name == f"{before}{bare}{after}" and (tensor := _tensor(bare, torchs)):
+            return tensor
     return None
+
+
+def _tensor(name: str, torchs: Iterable[str]) -> str | None:
+    for torchs_name in torchs:
+        base = torchs_name.removesuffix("_l0")
+        if name in (plain(torchs_name), plain(base), *RECURRENT.get(base, ()), *INPUTS.get(base, ())):
+            return torchs_name
+    return next((tensor for tensor, names in PARAMETERS.items() if name in names), None)

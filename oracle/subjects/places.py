@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import product
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
@@ -54,18 +54,20 @@ def ways_to_set(binding: Binding, call: Call, made: Mapping[str, Any], told: Map
     if make is not None and "$weight" in make.kwargs.values():
         said = told.weight_layout(binding.spec)
         return [({}, {"weight": said} if said else {}, accepts)]
-    paths: dict[str | None, str] = {parameter_of(path): path for path in reversed(list(made))}
+    torchs = [*call.parameters, *call.buffers]
+    paths: dict[str | None, str] = {parameter_of(path, torchs): path for path in reversed(list(made))}
+    one_bias = _one_bias(binding, call, paths, made)
     paths |= {name: path for name, path in told.paths.items() if not name.startswith("d")}
     places: dict[str, str] = {}
     fitting: dict[str, list[str]] = {}
-    for name, array in {**call.parameters, **call.buffers}.items():
+    for name, array in {**call.parameters, **call.buffers, **one_bias}.items():
         path = paths.get(name)
         if name in told.paths and path != "none":
             _demand(binding, path, made, f"{name}={path}", "after it is made")
         if path is None and name == "weight":
             path = _by_shape(binding.spec, array.shape, made)
-        if path in (None, "none") and name != "weight":
-            if name == "bias":
+        if path in (None, "none") and (name not in call.parameters or "bias" in name):
+            if name in call.parameters and not one_bias:
                 accepts["bias"] = False
             continue
         shape = tuple(made[path]) if path is not None and path in made else None
@@ -78,6 +80,19 @@ def ways_to_set(binding: Binding, call: Call, made: Mapping[str, Any], told: Map
         places[str(path)] = f"${name}"
         fitting[name] = layouts
     return [(places, dict(zip(fitting, combination)), accepts) for combination in product(*fitting.values())]
+
+
+def _one_bias(binding: Binding, call: Call, paths: Mapping[str | None, str], made: Mapping[str, Any]) -> dict[str, Any]:
+    """The one bias that stands for the two of a recurrent layer: their sum. A GRU's stand in different places."""
+    two = [name for name in call.parameters if name.startswith(("bias_ih", "bias_hh"))]
+    if len(two) != 2 or "bias" not in paths or {*two} & paths.keys():
+        return {}
+    if binding.spec.startswith("GRU"):
+        raise Unreadable(
+            f"{binding.implements}: it has one bias, {paths['bias']}; torch's {binding.spec} has two, of which r "
+            f"multiplies {two[1]}: call them bias_ih and bias_hh"
+        )
+    return {"bias": call.parameters[two[0]] + call.parameters[two[1]]}
 
 
 def _demand(binding: Binding, path: str | None, there: Mapping[str, Any], said: str, when: str) -> None:
@@ -102,9 +117,20 @@ def _layouts(spec: str, name: str, torchs: tuple[int, ...], own: tuple[int, ...]
         return []
     if name == "weight" and spec in WEIGHTS:
         return [layout for layout in WEIGHTS[spec] if _shape(torchs, layout) == own]
+    if len(torchs) > 1:  # the axes of a kernel stay in their order: H and W are never taken for each other
+        letters = "ABCDE"[: len(torchs)]
+        orders = ("".join(order) for order in permutations(letters))
+        kernels = [order for order in orders if _keeps(order, letters[2:])]
+        return [f"{letters}->{order}" for order in kernels if _shape(torchs, f"{letters}->{order}") == own]
     if sorted(size for size in own if size != 1) != sorted(size for size in torchs if size != 1):
         return []
+    if own == torchs:
+        return [""]  # of one number too, which has no axis to spare, and with as many axes as there may be
     return ["F->" + "".join("1" if size == 1 else "F" for size in own)]
+
+
+def _keeps(order: str, letters: str) -> bool:
+    return [letter for letter in order if letter in letters] == [*letters]
 
 
 def _shape(torchs: tuple[int, ...], layout: str) -> tuple[int, ...] | None:
@@ -126,24 +152,31 @@ def with_gradients(binding: Binding, run: Run, call: Call, told: Map) -> Binding
                for name in ("running_mean", "running_var") if value == f"${name}"}  # fmt: skip
     absent = (*binding.absent, *(name for name in ("running_mean", "running_var") if name not in running))
     if step is None:
-        return replace(binding, plan=replace(plan, read=running), absent=absent)
+        return replace(binding, plan=replace(plan, read={**plan.read, **running}), absent=absent)
     names, read = _returned(returned, binding, call, told)
-    paths = {f"d{gradient_of(path)}": path for path in reversed(list(kept)) if gradient_of(path)}
+    usual, inputs = gradients(call), [f"d{name}" for name in call.inputs]
+    torchs = [name[1:] for name in usual]
+    paths = {f"d{tensor}": path for path in reversed(list(kept)) if (tensor := gradient_of(path, torchs))}
+    first = usual[0] if usual[0] in inputs else "dx"
+    if "dbias" in paths and binding.sums:
+        paths |= dict.fromkeys((f"d{part}" for part in binding.sums["bias"]), paths["dbias"])
     for name, path in told.gradients().items():
         if "done" in seen:
             _demand(binding, path, kept, f"{name}={path}", "after backward")
         paths[name] = path
-    own = {"dweight", "dbias"} - {*names, *read}
-    if "done" in seen and (returned is None or "dx" not in {*names, *read}):
-        own |= {"dx"}
-    read |= {name: paths[name] for name in ("dx", "dweight", "dbias")
+    own = {"dweight", "dbias", *usual} - {*names, *read, *inputs}
+    if "done" in seen and (returned is None or first not in {*names, *read}):
+        own |= {"dx", *inputs}
+    read |= {name: paths[name] for name in dict.fromkeys(("dx", "dweight", "dbias", *usual))
              if name in paths and (name in own or name in told.gradients())}  # fmt: skip
     plan = replace(plan, backward=replace(step, returns=names))
     updates = _updated(plan, {*names, *read})
-    binding = replace(binding, plan=replace(plan, read=running | read), absent=absent)
+    binding = replace(binding, plan=replace(plan, read={**plan.read, **running, **read}), absent=absent)
     if not updates:
         return binding
-    updating = replace(binding, plan=replace(plan, read=running | read | updates), updates=tuple(updates))
+    updating = replace(
+        binding, plan=replace(plan, read={**plan.read, **running, **read, **updates}), updates=tuple(updates)
+    )
     told_to = "$lr" in step.kwargs.values()
     return updating if told_to or _moves(updating, run, call) else binding
 
@@ -163,20 +196,32 @@ def _returned(returned: Any, binding: Binding, call: Call, told: Map) -> tuple[t
                 f"{binding.implements}: --map says return{path}={name}; backward returns {known or 'no array'}"
             )
         found[name] = path
+    torchs = gradients(call)
     if set(places) <= {""} and not found:
-        return ("dx",), {}
+        return (torchs[0] if torchs[0][1:] in call.inputs else "dx",), {}
+    tensors = [name[1:] for name in torchs]
     for path in places:
         key = re.findall(r"\[(\w+)\]", path)[-1:] or [""]
-        tensor = None if key[0].isdecimal() else gradient_of(key[0]) or parameter_of(key[0])
+        tensor = None if key[0].isdecimal() else gradient_of(key[0], tensors) or parameter_of(key[0], tensors)
         if tensor and f"d{tensor}" not in found and path not in found.values():
             found[f"d{tensor}"] = path
     rest = {path: shape for path, shape in places.items() if path not in found.values() and path.endswith(_NUMBERED)}
     own = {f"d{name}": list(array.shape) for name, array in binding.arrays_for(call).items()}
-    usual = [name for name in ("dx", "dweight", "dbias") if name not in found]
+    usual = [name for name in dict.fromkeys((*torchs, "dx", "dweight", "dbias")) if name not in found]
+    inputs = [f"d{name}" for name in call.inputs]
+    if binding.sums:
+        usual = [name for name in usual if name[1:] not in binding.sums["bias"]]
+    if len(rest) == len(call.inputs) and not found:  # one for each input, the target too
+        usual = inputs if len(inputs) > 2 else usual
     named = [next((name for name in usual if own.get(name) == shape), "") for shape in rest.values()]
     if not all(named) or len({*named}) < len(named):
         named = usual[: len(rest)]
     found |= {name: path for path, name in zip(rest, named)}
+    if binding.sums and "dbias" in found:
+        whole = found.pop("dbias")
+        return (), {name: f"$return{path}" for name, path in found.items()} | {
+            f"d{part}": f"$return{whole}" for part in binding.sums["bias"]
+        }
     order = {path: name for name, path in found.items()}
     if len(returned or ()) > 1 and [*places] == [f"[{place}]" for place in range(len(returned))] == sorted(order):
         return tuple(order[path] for path in places), {}  # a tuple of so many: another number is an error
@@ -196,6 +241,15 @@ def _leaves(returned: Any, path: str = "") -> Iterator[tuple[str, Shape]]:
             yield from _leaves(entry, f"{path}[{place}]")
     elif isinstance(returned, list):
         yield path, returned
+
+
+def gradients(call: Call) -> list[str]:
+    """The gradients that torch has of what the call is given, in torch's order."""
+    inputs = [name for name, array in call.inputs.items() if array.dtype.kind == "f" and not _WITHOUT.search(name)]
+    return [f"d{name}" for name in (*inputs, *call.parameters)]
+
+
+_WITHOUT = re.compile("target$|mask$")  # a target may be a number too, and has no gradient here
 
 
 def _updated(plan: Plan, known: set[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from oracle.cases import make
 from oracle.judge import ENDLESS, MOST_ENDLESS, describe
-from oracle.layers import SPECS
+from oracle.layers import FAMILY, SPECS
 from oracle.layers.spec import LayerSpec, Setting
 from oracle.subjects import Answer, Call, Failure
 from oracle.subjects.binding import ANY, INT, INTS, Binding
@@ -25,23 +25,13 @@ from oracle.subjects.names import DERIVATIVES, plain, role_of
 from oracle.subjects.places import Seen, Unreadable, ways_to_set, with_gradients, without_name
 from oracle.subjects.plan import Step
 from oracle.subjects.scratchnet import Scratchnet
+from oracle.subjects.several import is_plain, with_outputs
+from oracle.subjects.trial_calls import TRIALS, taken_settings, trial
 
-# One call per layer whose sizes are all different, so that a shape tells which axis is which.
-TRIALS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
-    "Conv1d": ({"in_channels": 3, "out_channels": 4, "kernel_size": 2}, (5, 3, 8)),
-    "Conv2d": ({"in_channels": 3, "out_channels": 4, "kernel_size": 2}, (5, 3, 8, 9)),
-    "Conv3d": ({"in_channels": 3, "out_channels": 4, "kernel_size": 2}, (5, 3, 4, 6, 7)),
-    "Linear": ({"in_features": 3, "out_features": 4}, (5, 3)),
-    "MaxPool2d": ({"kernel_size": 2, "stride": 2}, (5, 3, 8, 6)),
-    "AvgPool2d": ({"kernel_size": 2, "stride": 2}, (5, 3, 8, 6)),
-    "BatchNorm1d": ({"num_features": 3}, (5, 3)),
-    "BatchNorm2d": ({"num_features": 3}, (5, 3, 4, 2)),
-    "LayerNorm": ({"normalized_shape": 3}, (5, 3)),
-    "Softmax": ({"dim": 1}, (5, 3)),
-}
 _UNEVEN = {"kernel_size": (2, 3, 1), "stride": (1, 2, 1), "padding": (0, 1, 0), "dilation": (1, 2, 1)}
 IMAGES = {"NCHW": "", "NHWC": "NCHW->NHWC"}  # the layouts of four axes that are tried
 ONE_IMAGE = {"HWC": "NCHW->HWC", "CHW": "NCHW->CHW", "HW": "NCHW->HW"}
+_OF_IMAGES = ("conv", "pooling", "padding", "normalization", "dropout", "shape", "upsampling", "softmax")
 LABELS = ("", "N->NC", "N->N1")
 EPS = (1e-5, 1e-8, 1e-6, 1e-7, 1e-3, 1e-2, 1e-4, 1e-10, 1e-12)
 
@@ -79,38 +69,28 @@ class Probe:
         return answer, seen
 
 
-def trial(spec: LayerSpec, x: tuple[int, ...] | None = None, fixed: Mapping[str, Any] | None = None,
-          **changes: Any) -> Call:  # fmt: skip
-    args, shape = TRIALS.get(spec.name, ({}, (5, 3)))
-    args = {name: value for name, value in (args | changes).items() if name in spec.required or name in spec.defaults}
-    shape = x or shape
-    for name, value in (fixed or {}).items():
-        if name.startswith("x["):
-            shape = tuple(value if place == int(name[2]) else size for place, size in enumerate(shape))
-        elif name not in changes:
-            args[name] = value
-    shapes = {name: shape for name in spec.inputs}
-    if spec.name == "CrossEntropyLoss":
-        shapes["target"] = shape[:1]
-    return make(spec, Setting(args, shapes)).call()
-
-
 def settled(binding: Binding, probe: Probe) -> Binding:
     """A course's row with what only a trial run of the file shows: which random numbers keep an element."""
     if not binding.plan.draws:
         return binding
-    call = trial(SPECS[binding.spec], fixed=binding.fixed)
+    call = trial(SPECS[binding.spec], binding=binding)
     answer, _ = probe.run(binding, call)
     out = answer.tensors.get("out")
-    kept = call.buffers["mask"] == 1
-    opposite = out is not None and out.shape == kept.shape and not (out != 0)[kept].any()
+    mask = call.buffers["mask"] == 1
+    as_x = out if out is not None and out.shape == call.inputs["x"].shape else None
+    opposite = as_x is not None and not (as_x != 0)[np.broadcast_to(mask, as_x.shape)].any()
     return replace(binding, plan=replace(binding.plan, draws="high")) if opposite else binding
 
 
 def probed(spec: LayerSpec, binding: Binding, probe: Probe, told: Map) -> Binding:
     """The binding with what trial runs show: where weights are kept, how they and the images are laid out, what comes
     back, which settings may be tuples. Raises Unreadable where the class cannot be called as this layer."""
-    call = trial(spec, fixed=binding.fixed)
+    try:
+        call = trial(spec, binding=binding)
+    except ValueError:
+        said = ", ".join(name for name, rule in binding.accepts.items() if rule == ANY) or "none"
+        none = "no case fits the settings that its constructor takes"
+        raise Unreadable(f"{binding.implements}: {none} ({said})") from None
     answer, seen, binding = _called(probe, binding, call)
     candidates: list[Binding] = []
     refused = None
@@ -128,31 +108,106 @@ def probed(spec: LayerSpec, binding: Binding, probe: Probe, told: Map) -> Bindin
         candidates += [_without_dilation(candidate) for candidate in candidates]
     candidates = [variant for candidate in candidates for variant in _as_derivative(spec, candidate)]
     binding = max(candidates, key=lambda candidate: _score(spec, candidate, probe))
-    if binding.spec == "Dropout":
+    if "Alpha" in spec.name:  # what is dropped is not 0
+        other = replace(binding, plan=replace(binding.plan, draws="high"))
+        binding = max(binding, other, key=lambda candidate: _score(spec, candidate, probe))
+    elif binding.plan.draws:
         binding = settled(binding, probe)
     answer, _ = probe.run(binding, call)
+    if spec.name not in TRIALS:
+        _demand_an_answer(spec, binding, call, answer)
 
     def works(**changes: Any) -> bool:
         """Whether the class offers this: it raises nowhere where it did not, and its output has the right shape."""
-        changed = trial(spec, fixed=binding.fixed, **changes)
+        try:
+            return offers(trial(spec, binding=binding, **changes))
+        except ValueError:  # torch's layer does not offer it: padding="same" of a transposed convolution
+            return False
+
+    def offers(changed: Call) -> bool:
         tried, _ = probe.run(binding, changed)
         out = binding.answer_for(changed, tried).tensors.get("out")
         as_right = out is not None and out.shape == changed.upstream["dout"].shape
         return as_right and tried.failures.keys() <= answer.failures.keys()
 
-    accepts, axes = dict(binding.accepts), call.inputs["x"].ndim - 2
-    for name, uneven in _UNEVEN.items():
+    accepts, axes = dict(binding.accepts), next(iter(call.inputs.values())).ndim - 2
+    for name, uneven in _UNEVEN.items() if "kernel_size" in spec.required else ():
         if accepts.get(name) == ANY and name not in binding.fixed:
             accepts[name] = INTS if works(**{name: uneven[:axes]}) else INT
     if spec.name.startswith("Conv") and accepts.get("padding") == INTS and works(padding="same"):
         accepts["padding"] = ANY if works(padding="valid") else _not_valid
-    return replace(binding, accepts=accepts, shapes=_shapes(spec, binding, works))
+    binding = replace(binding, accepts=accepts, shapes=_shapes(spec, binding, works))
+    if spec.name in TRIALS:
+        return binding
+    binding = replace(binding, axes=_axes(spec, binding, call, probe))
+    return replace(binding, accepts={**binding.accepts, **_offered(spec, binding, offers)})
+
+
+def _demand_an_answer(spec: LayerSpec, binding: Binding, call: Call, answer: Answer) -> None:
+    """Raises Unreadable where a class that is known by its names alone gives nothing that could be torch's out: then it
+    may be called otherwise, and nothing is said of its numbers."""
+    out, torchs = binding.answer_for(call, answer).tensors.get("out"), call.upstream["dout"].shape
+    if "forward" in answer.failures:
+        raise Unreadable(f"{binding.implements}: a trial run as {spec.name} {describe(answer.failures['forward'])}")
+    several = not is_plain(spec, call)
+    if several and "backward" in answer.failures:
+        raise Unreadable(f"{binding.implements}: a trial run as {spec.name} {describe(answer.failures['backward'])}")
+    if several and (out is None or out.shape != torchs):
+        came = "nothing" if out is None else f"shape {out.shape}"
+        raise Unreadable(f"{binding.implements}: out has {came}, {torchs} of torch's {spec.name} expected (seq, batch, "
+                         f"features where it has a time)")  # fmt: skip
+
+
+def _axes(spec: LayerSpec, binding: Binding, call: Call, probe: Probe) -> tuple[int, ...]:
+    """How many axes the first input may have: as many as in the trial, and where the class is right with more or fewer,
+    these: a layer for images alone is none for rows."""
+    own = len(next(iter(call.inputs.values())).shape)
+    if "x" in binding.layouts:
+        return (own,)
+    others: dict[int, Call] = {}
+    for setting in taken_settings(spec, binding):
+        axes = len(next(iter(setting.shapes.values())))
+        if axes != own and axes not in others:
+            others[axes] = make(spec, setting).call()
+    return (own, *(axes for axes, other in others.items() if _is_right(binding, other, probe)))
+
+
+def _is_right(binding: Binding, call: Call, probe: Probe) -> bool:
+    answer, _ = probe.run(binding, call)
+    expected, came = Scratchnet(binding.spec).run(call).tensors, binding.answer_for(call, answer).tensors
+    return "out" in came and not answer.failures and all(
+        array.shape == expected[name].shape and _is_near(array, expected[name])
+        for name, array in came.items() if name in expected
+    )  # fmt: skip
+
+
+def _offered(spec: LayerSpec, binding: Binding, offers: Callable[[Call], bool]) -> dict[str, Any]:
+    """setting -> a condition: a word, a flag or None is taken where the class takes it, a number or a tuple where it
+    takes one."""
+    rules = {}
+    for name, rule in binding.accepts.items():
+        if rule != ANY or name in binding.fixed:
+            continue
+        first: dict[Any, Setting] = {}
+        for setting in taken_settings(spec, binding):
+            first.setdefault(_kind(spec.complete(setting.args)[name]), setting)
+        if len(first) > 1:
+            there = {kind for kind, setting in first.items() if offers(make(spec, setting).call())}
+            rules[name] = lambda value, there=there: _kind(value) in there
+    return rules
+
+
+def _kind(value: Any) -> Any:
+    return value if isinstance(value, str | bool) or value is None else type(value)
 
 
 def _called(probe: Probe, binding: Binding, call: Call) -> tuple[Answer, Seen, Binding]:
     """A first run, and the binding as it had to be for it."""
     answer, seen = probe.run(binding, call)
-    if _is_pair(seen.get("forward")) and binding.plan.forward.returns == ("out",):  # what backward needs, or no one
+    if len(call.upstream) > 1:
+        binding = with_outputs(binding, call, seen.get("forward"))
+        answer, seen = probe.run(binding, call)
+    elif _is_pair(seen.get("forward")) and binding.plan.forward.returns == ("out",):  # what backward needs, or no one
         forward = replace(binding.plan.forward, returns=("out", "cache"))
         binding = replace(binding, plan=replace(binding.plan, forward=forward))
         answer, seen = probe.run(binding, call)
@@ -165,7 +220,8 @@ def _called(probe: Probe, binding: Binding, call: Call) -> tuple[Answer, Seen, B
         said = f"{binding.implements}: a trial run {describe(failure)}"
         raise Unjudged(said) if failure.kind in ENDLESS else Unreadable(said)
     backward = binding.plan.backward
-    if backward is not None and "forward" in seen and not _is_pair(seen["forward"]):
+    several = len(call.upstream) > 1 and "cache" in binding.plan.forward.returns
+    if backward is not None and "forward" in seen and not (several or _is_pair(seen["forward"])):
         for argument, value in backward.kwargs.items():
             if value == "$cache" and role_of(argument) != "$cache":
                 raise Unreadable(without_name(binding.implements.rpartition(", ")[2], argument))
@@ -196,7 +252,8 @@ def _images(binding: Binding, call: Call, told: Map) -> list[str]:
     """The layouts of the images that are tried, the plainest first."""
     if told.x:
         return [IMAGES.get(told.x) or ONE_IMAGE.get(told.x, "")]
-    if call.inputs["x"].ndim != 4:
+    tensors = (call.inputs.get("x"), call.upstream.get("dout"))
+    if any(array is None or array.ndim != 4 for array in tensors) or FAMILY[binding.spec] not in _OF_IMAGES:
         return [""]
     return [*(["NCHW->HW"] if binding.fixed.get("x[1]") == 1 else []), *IMAGES.values()]
 
@@ -205,7 +262,7 @@ def _candidates(spec: LayerSpec, binding: Binding, call: Call, made: Mapping[str
                 told: Map) -> Iterator[Binding]:  # fmt: skip
     """Every layout of weights and labels that the shapes allow, the plainest first."""
     weights = ways_to_set(binding, call, made, told)
-    labels = LABELS if spec.name == "CrossEntropyLoss" else ("",)
+    labels = LABELS if spec.name in ("CrossEntropyLoss", "NLLLoss") else ("",)
     epsilons: tuple[float | None, ...] = EPS if binding.accepts.get("eps") not in (None, ANY) else (None,)
     for (places, layouts, accepts), label, eps in product(weights, labels, epsilons):
         more = {"out": "NCHW->HWC" if image == "NCHW->HW" else image, "x": image, "target": label}
@@ -215,13 +272,24 @@ def _candidates(spec: LayerSpec, binding: Binding, call: Call, made: Mapping[str
         promise = "one grey image" if image == "NCHW->HW" else "one image" if image in ONE_IMAGE.values() else ""
         yield replace(
             binding,
-            plan=replace(binding.plan, set=places, state=("weight", "bias", "running_mean", "running_var")),
+            plan=replace(
+                binding.plan,
+                set=places,
+                state=tuple({"weight", "bias", "running_mean", "running_var", *call.parameters}),
+            ),
             layouts=layouts | {name: layout for name, layout in more.items() if layout},
             accepts=accepts,
             shapes=promise,
             fixed={**binding.fixed, **written},
+            sums=_sums(call, places),
             differences=(*binding.differences, *(("eps-fixed",) if eps not in (None, 1e-5) else ())),
         )
+
+
+def _sums(call: Call, places: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The one bias of a recurrent layer, which is the sum of torch's two."""
+    two = tuple(name for name in call.parameters if name.startswith(("bias_ih", "bias_hh")))
+    return {"bias": two} if two and "$bias" in places.values() else {}
 
 
 def _without_dilation(binding: Binding) -> Binding:
@@ -253,7 +321,7 @@ def _as_derivative(spec: LayerSpec, binding: Binding) -> list[Binding]:
 
 def _score(spec: LayerSpec, binding: Binding, probe: Probe) -> tuple[int, int]:
     """(tensors that are right, tensors of the right shape) of a trial run."""
-    call = trial(spec, fixed=binding.fixed)
+    call = trial(spec, binding=binding)
     answer, _ = probe.run(binding, call)
     expected, came = Scratchnet(spec.name).run(call).tensors, binding.answer_for(call, answer).tensors
     alike = [name for name in expected if name in came and came[name].shape == expected[name].shape]
@@ -275,9 +343,9 @@ def _shapes(spec: LayerSpec, binding: Binding, works: Callable[..., bool]) -> st
     match spec.name:
         case "Linear":
             return "matrix" if not works(x=(2, 5, 3)) else "" if works(x=(3,)) else "batch"
-        case "BatchNorm1d" | "LayerNorm" | "Softmax":
+        case "BatchNorm1d" | "LayerNorm" | "Softmax" | "LogSoftmax" | "Softmin":
             return "matrix"
-        case "CrossEntropyLoss":
+        case "CrossEntropyLoss" | "NLLLoss":
             return "classes"
         case "MSELoss":
             return "matrix" if not works(x=(5,)) else ""

@@ -13,7 +13,8 @@ from oracle.subjects import Answer, Failure
 from oracle.subjects.binding import Binding
 from oracle.subjects.plan import Plan, Step
 from oracle.subjects.target import TargetError, open_target
-from oracle.subjects.trials import Probe, trial
+from oracle.subjects.trial_calls import trial
+from oracle.subjects.trials import Probe
 
 
 @pytest.fixture
