@@ -53,7 +53,7 @@ def _running() -> subprocess.Popen[bytes]:
     global _process
     if _process is None or _process.poll() is not None:
         settings = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "oracle.torch_process"]
+        command = [sys.executable, "-W", "ignore", "-m", "oracle.torch_process"]
         _process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings)
         atexit.register(_process.kill)
     return _process

@@ -200,3 +200,9 @@ def test_values_of_a_case_are_of_its_dtype(dtype, style):
         for array in call.arrays().values():
             if array.dtype.kind == "f":
                 np.testing.assert_array_equal(FORMATS[dtype].nearest(array), array)
+
+
+def test_the_process_beside_says_nothing_of_its_own(capfd):
+    torch_process._process = None
+    ask(parse("ReLU()[x=2x3]@float16,random#0").call(), False)
+    assert capfd.readouterr() == ("", "")
