@@ -41,6 +41,7 @@ class Binding:
     updates      gradients that are read from what backward makes of the parameters: (before - after) / LR
     optional     the course leaves the backward to those who like: a forward alone is whole
     states       the optional inputs (a first hidden state, a mask) that its forward is given, where they are there
+    needed       those of them that it cannot do without
     axes         how many axes its first input may have, where that is not left to torch
     sums         array of its own -> those of torch's that it is the sum of: one bias for two
     tells        words of which one must be among the arguments for the row to be recognised
@@ -62,6 +63,7 @@ class Binding:
     optional: bool = False
     tells: tuple[str, ...] = ()
     states: tuple[str, ...] | None = None
+    needed: tuple[str, ...] = ()
     axes: tuple[int, ...] | None = None
     sums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -76,6 +78,8 @@ class Binding:
             return False  # no course promises what comes out for a batch of nothing
         optional = {name for name in shapes or () if name in SPECS[self.spec].optional}
         if self.states is not None and optional - {*self.states}:
+            return False
+        if shapes and {*self.needed} - optional:
             return False
         if self.axes is not None and shapes and len(next(iter(shapes.values()))) not in self.axes:
             return False

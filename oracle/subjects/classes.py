@@ -25,7 +25,7 @@ from oracle.subjects.names import (
 )
 from oracle.subjects.places import Unreadable, without_name
 from oracle.subjects.plan import Plan, Step
-from oracle.subjects.several import backward_roles, forward_roles, is_loss, is_plain
+from oracle.subjects.several import backward_roles, forward_roles, is_loss, is_plain, states_of
 from oracle.subjects.trial_calls import trial
 from oracle.subjects.trials import Probe, probed
 
@@ -74,12 +74,12 @@ def bind(spec: LayerSpec, name: str, methods: Methods, probe: Probe, unfilled: s
     evaluation = "forward" if {"@training", "@evaluation"} & set(going.kwargs.values()) else "none"
     evaluation = evaluation if "eval" in spec.modes else "all"
     scaled = step is not None and is_loss(spec) and "$dout" not in step.kwargs.values()
-    given = {part for role in roles.values() for part in (role if isinstance(role, tuple) else (role,))}
+    needed = [argument for argument, required in methods[forward] if required]
     binding = Binding(spec.name, implements, plan, accepts, fixed=fixed, conventions=_FREE,
                       absent=("num_batches_tracked", "mask", "dtarget"), evaluation=evaluation,
                       scaled=tuple(f"d{name}" for name in spec.inputs) if scaled else (),
                       differences=told.scale(spec.name),
-                      states=tuple(name for name in spec.optional if f"${name}" in given))  # fmt: skip
+                      states=states_of(spec, roles, roles), needed=states_of(spec, roles, needed))  # fmt: skip
     return probed(spec, binding, probe, told)
 
 

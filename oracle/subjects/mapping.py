@@ -4,11 +4,13 @@
     weight=filters:HWIO; bias=none; dweight=grads[W]; return[0]=dx; grad_scale=1/N; lr=1
 
     class=layer                 which layer it is
-    argument=setting or literal, or a method's argument: x, target, dout, lr, cache
+    argument=setting or literal, or a method's argument: x, target, dout, lr, cache, or an input: x2, h0
     forward=, backward=         the names of the methods
     x=NCHW|NHWC|HWC|CHW|HW      how images are laid out
     weight=path:layout          where the weights are kept, and how; layout:flipped for a kernel stored rotated
     bias=path|none   dx=path   dweight=path   dbias=path   lr=number
+    weight_ih=path   bias_hh_l0=path   dweight_ih=path   in_proj_weight=path     by torch's names, of recurrent layers
+                                and of attention
     return[0]=dx, return[dW]=dweight     which entry of what backward returns is which gradient
     grad_scale=1/N|N            gradients of weight and bias (of a loss: dx) are torch's divided by, or times, the size
                                 of the batch
@@ -24,11 +26,16 @@ from difflib import get_close_matches
 from typing import Any
 
 from oracle.layers import SPECS
+from oracle.subjects.names import RECURRENT
 
 _ROLES = ("x", "target", "dout", "lr", "cache")
+_INPUTS = {name for spec in SPECS.values() for name in spec.inputs}
 _TORCHS = {"Linear": "OI", "Conv1d": "OIL", "Conv2d": "OIHW", "Conv3d": "OIDHW"}
 _IMAGES = ("NCHW", "NHWC", "HWC", "CHW", "HW")
+_RECURRENT = tuple(f"{name}{layer}" for name in RECURRENT for layer in ("", "_l0"))
+_ATTENTION = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
 _GRADIENTS = ("dx", "dweight", "dbias")
+_ALL_GRADIENTS = {f"d{name}" for name in ("weight", "bias", *_INPUTS, *_RECURRENT, *_ATTENTION)}
 _SCALES = {"1/N": "gradient-is-mean", "N": "gradient-times-batch"}
 _PATH = re.compile(r"\.?(\w+(\.\w+|\[\w+\])*)")
 _LAYOUT = re.compile(r"(\w|\(\w+\))+")
@@ -77,12 +84,12 @@ class Map:
     def gradients(self) -> dict[str, str]:
         """gradient -> where the object keeps it."""
         return {name: path for name, path in self.paths.items()
-                if name in _GRADIENTS and not _RETURNED.fullmatch(path)}  # fmt: skip
+                if name in _ALL_GRADIENTS and not _RETURNED.fullmatch(path)}  # fmt: skip
 
     def returned(self) -> dict[str, str]:
         """gradient -> its place in what backward returns: "[0]", "[dW]"."""
         return {name: path.removeprefix("return") for name, path in self.paths.items()
-                if name in _GRADIENTS and _RETURNED.fullmatch(path)}  # fmt: skip
+                if name in _ALL_GRADIENTS and _RETURNED.fullmatch(path)}  # fmt: skip
 
     def scale(self, spec: str) -> tuple[str, ...]:
         """The ids of the difference from torch that grad_scale is."""
@@ -114,7 +121,8 @@ def parse_map(text: str) -> Map:
             raise MapError(f"--map: {part!r} is not understood; name=value expected, as in {EXAMPLE}")
         if name.startswith("return"):  # return[0]=dx is dx=return[0]
             name, value = value, name
-            _one_of(name, _GRADIENTS, f"{value}={name}")
+            if name not in _ALL_GRADIENTS:
+                _one_of(name, _GRADIENTS, f"{value}={name}")
         if name in seen:
             raise MapError(f"--map: {name} is said twice, with {value!r} the second time; it can be one thing only")
         seen.add(name)
@@ -135,13 +143,13 @@ def parse_map(text: str) -> Map:
                 raise MapError(f"--map: {part}: after the layout only :flipped expected, as in weight=W:HWIO:flipped")
             paths["weight"] = _path(path, part)
             words |= {"layout": layout, "flipped": flipped == "flipped"}
-        elif name in ("bias", *_GRADIENTS):
+        elif name in ("bias", *_RECURRENT, *_ATTENTION, *_ALL_GRADIENTS):
             paths[name] = _path(value, part)
         elif value in SPECS:
             classes[name] = value
         elif value.partition("[")[0] in settings:
             arguments[name] = f"@{value}"
-        elif value in _ROLES:
+        elif value in _ROLES or value in _INPUTS:
             arguments[name] = f"${value}"
         else:
             arguments[name] = _literal(name, value, settings)

@@ -210,8 +210,10 @@ def gradient_of(path: str, torchs: Iterable[str] = ()) -> str | None:
 
 
 def _tensor(name: str, torchs: Iterable[str]) -> str | None:
-    for torchs_name in torchs:
-        base = torchs_name.removesuffix("_l0")
-        if name in (plain(torchs_name), plain(base), *RECURRENT.get(base, ()), *INPUTS.get(base, ())):
-            return torchs_name
-    return next((tensor for tensor, names in PARAMETERS.items() if name in names), None)
+    short = {torchs_name: torchs_name.removesuffix("_l0") for torchs_name in torchs}
+    own = {full: (plain(full), plain(base), *RECURRENT.get(base, ())) for full, base in short.items()}
+    inputs = {full: INPUTS.get(full, ()) for full in short if full not in PARAMETERS}
+    for table in (own, PARAMETERS, inputs):  # "b" is a bias before it is the second input
+        if tensor := next((tensor for tensor, names in table.items() if name in names), None):
+            return tensor
+    return None

@@ -76,7 +76,10 @@ def ways_to_set(binding: Binding, call: Call, made: Mapping[str, Any], told: Map
             layouts = [said] if shape is None or _shape(array.shape, said) == shape else []
         if not layouts:
             found = f"{path} of shape {shape}" if path else _listed(made)
-            raise Unreadable(f"{binding.implements}: no {name} of shape {array.shape} is known in it; found {found}")
+            hint = f'; say where it is with --map, as in --map "{name}={next(iter(made))}"' if made and not path else ""
+            raise Unreadable(
+                f"{binding.implements}: no {name} of shape {array.shape} is known in it; found {found}{hint}"
+            )
         places[str(path)] = f"${name}"
         fitting[name] = layouts
     return [(places, dict(zip(fitting, combination)), accepts) for combination in product(*fitting.values())]

@@ -4,7 +4,7 @@ and a table say it, and where they do not, torch's order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +40,8 @@ def forward_roles(spec: LayerSpec, method: str, arguments: Arguments, told: Map)
         name = plain(argument)
         if argument in told.arguments:
             role = told.arguments[argument]
+            if isinstance(role, str) and role[1:] in spec.inputs:  # "value" is a setting of other layers
+                role = f"${role[1:]}"
         elif (own := _input_of(name, left)) is not None:
             role = f"${own}"
         elif setting := next((setting for setting in spec.of_forward if plain(setting) == name), None):
@@ -73,6 +75,13 @@ def forward_roles(spec: LayerSpec, method: str, arguments: Arguments, told: Map)
 
 def argument_count(arguments: Arguments) -> int:
     return len([argument for argument, _ in arguments if not argument.startswith("*")])
+
+
+def states_of(spec: LayerSpec, roles: Mapping[str, Any], arguments: Iterable[str]) -> tuple[str, ...]:
+    """The optional inputs that these arguments stand for."""
+    found = [roles[argument] for argument in arguments if argument in roles]
+    parts = {part for role in found for part in (role if isinstance(role, tuple) else (role,))}
+    return tuple(name for name in spec.optional if f"${name}" in parts)
 
 
 def _input_of(name: str, inputs: Sequence[str]) -> str | None:

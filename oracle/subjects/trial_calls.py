@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from oracle.cases import make
@@ -68,10 +69,21 @@ def telling(spec: LayerSpec, binding: Binding | None) -> Setting:
 
 
 def taken_settings(spec: LayerSpec, binding: Binding | None) -> Iterator[Setting]:
+    """Of the grid, with what is written in the code."""
+    fixed = {name: value for name, value in (binding.fixed if binding else {}).items() if "[" not in name}
     for setting in grid(spec):
+        setting = replace(setting, args={**setting.args, **fixed})
         fits = binding is None or binding.takes(spec.complete(setting.args), setting.shapes)
-        if fits and "train" in (setting.modes or spec.modes):
+        if fits and "train" in (setting.modes or spec.modes) and _is_case(spec, setting):
             yield setting
+
+
+def _is_case(spec: LayerSpec, setting: Setting) -> bool:
+    try:
+        spec.tensors(spec.complete(setting.args), setting.shapes)
+    except ValueError:  # with the number that is written in the code there is no such case
+        return False
+    return True
 
 
 def _first(setting: Setting) -> tuple[int, ...]:

@@ -116,6 +116,7 @@ def probed(spec: LayerSpec, binding: Binding, probe: Probe, told: Map) -> Bindin
     answer, _ = probe.run(binding, call)
     if spec.name not in TRIALS:
         _demand_an_answer(spec, binding, call, answer)
+        _demand_torchs_gates(spec, binding, call, answer, told)
 
     def works(**changes: Any) -> bool:
         """Whether the class offers this: it raises nowhere where it did not, and its output has the right shape."""
@@ -156,6 +157,28 @@ def _demand_an_answer(spec: LayerSpec, binding: Binding, call: Call, answer: Ans
         came = "nothing" if out is None else f"shape {out.shape}"
         raise Unreadable(f"{binding.implements}: out has {came}, {torchs} of torch's {spec.name} expected (seq, batch, "
                          f"features where it has a time)")  # fmt: skip
+
+
+_GATES = {"LSTM": "i, f, g, o", "GRU": "r, z, n"}
+
+
+def _demand_torchs_gates(spec: LayerSpec, binding: Binding, call: Call, answer: Answer, told: Map) -> None:
+    """Raises Unreadable where weights without torch's names do not give torch's out: torch's names promise its order of
+    the gates, others promise nothing."""
+    gates = _GATES.get(spec.name.removesuffix("Cell"))
+    places = {str(value)[1:]: path for path, value in binding.plan.set.items()}
+    torchs = [plain(name) in (plain(path), plain(path) + "l0") or name in told.paths for name, path in places.items()]
+    if gates is None or all(torchs):
+        return
+    out, expected = binding.answer_for(call, answer).tensors["out"], Scratchnet(spec.name).run(call).tensors["out"]
+    if not _is_near(out, expected):
+        names = ", ".join(name.removesuffix("_l0") for name in call.parameters)
+        example = "; ".join(f"{name}={path}" for name, path in places.items())
+        raise Unreadable(
+            f"{binding.implements}: with {', '.join(places.values())} in torch's order of the gates ({gates}) out is "
+            f"not torch's; where they are in this order, call them {names}, or say it with --map, as in "
+            f'--map "{example}"'
+        )
 
 
 def _axes(spec: LayerSpec, binding: Binding, call: Call, probe: Probe) -> tuple[int, ...]:

@@ -2,17 +2,20 @@
 is found, bound by them and right.
 """
 
+import re
 import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
 
 import scratchnet.nn
-from oracle.checking import takes
+from oracle.checking import check, takes
 from oracle.judge import judge
 from oracle.layers import FAMILY, SPECS
 from oracle.selection import default_cases, grid
-from oracle.subjects.target import open_target
+from oracle.subjects.names import spec_of
+from oracle.subjects.target import TargetError, open_target
 
 CASES = 3
 WITHOUT = {
@@ -119,3 +122,91 @@ def test_a_class_with_torchs_names_is_found_and_right(target, name):
     assert cases
     judgement = judge(subject, cases)
     assert not judgement.failed, judgement.failed[0]
+
+
+@pytest.mark.parametrize(
+    "name, spec",
+    [("lstm_cell", "LSTMCell"), ("GRULayer", "GRU"), ("Dropout2D", "Dropout2d"), ("Huber", "HuberLoss"),
+     ("BCE", "BCELoss"), ("triplet_margin_loss", "TripletMarginLoss"), ("MyEmbedding", "Embedding"),
+     ("MultiHeadAttention", "MultiheadAttention"), ("Transformer", None),
+     ("L1", None), ("Adam", None), ("SGD", None), ("SoftMax2D", "Softmax2d")],
+)  # fmt: skip
+def test_a_layer_in_another_spelling(name, spec):
+    assert spec_of(name) == spec
+
+
+CELL = """
+import numpy as np
+
+
+class LSTMCell:
+    def __init__(self, input_size, hidden_size):
+        self.{w} = np.ones((4 * hidden_size, input_size))
+        self.U = np.ones((4 * hidden_size, hidden_size))
+        self.b = np.zeros(4 * hidden_size)
+
+    def forward(self, x, h, c):
+        {order} = np.split(x @ self.{w}.T + h @ self.U.T + self.b, 4, axis=1)
+        s = lambda z: 1 / (1 + np.exp(-z))
+        c = s(f) * c + s(i) * np.tanh(g)
+        return s(o) * np.tanh(c), c
+"""
+
+
+def verdict(path, map_text=""):
+    (report,) = check(str(path), cases=6, map_text=map_text)["specs"]
+    return report["verdict"]
+
+
+@pytest.fixture
+def cell(tmp_path):
+    def write(order, w="Wx"):
+        path = tmp_path / "cell.py"
+        path.write_text(CELL.format(order=order, w=w).replace("self.U", "self.Wh" if w == "Wx" else "self.U"))
+        return path
+
+    return write
+
+
+def test_one_bias_is_the_sum_of_torchs_two(cell):
+    assert verdict(cell("i, f, g, o")) == "partial"  # without a backward
+
+
+def test_gates_in_another_order_are_no_mistake(cell):
+    with pytest.raises(TargetError, match=r"torch's order of the gates \(i, f, g, o\) out is not torch's.*--map"):
+        verdict(cell("i, f, o, g"))
+
+
+def test_weights_by_any_name_with_the_words_of_map(cell):
+    path = cell("i, f, g, o", w="kernel")
+    with pytest.raises(TargetError, match=r"no weight_ih of shape .*--map"):
+        verdict(path)
+    assert verdict(path, "weight_ih=kernel; weight_hh=U") == "partial"
+    path = cell("i, f, o, g", w="kernel")
+    assert verdict(path, "weight_ih=kernel; weight_hh=U; bias=b") == "wrong"
+
+
+def test_an_input_that_is_missing_is_named(tmp_path):
+    text = """
+        class MarginRankingLoss:
+            def forward(self, x1, y): return (x1 * y).sum()
+    """
+    path = tmp_path / "loss.py"
+    path.write_text(textwrap.dedent(text))
+    with pytest.raises(
+        TargetError, match=re.escape("forward(x1, y) has no argument for x2; say which it is with --map")
+    ):
+        open_target(str(path))
+
+
+def test_states_that_backward_knows_nothing_of_are_named(tmp_path):
+    text = """
+        class RNN:
+            def __init__(self, input_size, hidden_size): pass
+            def forward(self, x, h0): return x, h0
+            def backward(self, dout): return dout
+    """
+    path = tmp_path / "rnn.py"
+    path.write_text(textwrap.dedent(text))
+    with pytest.raises(TargetError, match=re.escape("backward(dout) takes no gradient of h_n")):
+        open_target(str(path))
