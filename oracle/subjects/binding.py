@@ -218,6 +218,10 @@ def _one(value: Any) -> int | None:
     return one if isinstance(one, int) else None
 
 
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def given(value: Any) -> bool:
     """A setting must have a number: torch's None has a meaning of its own (momentum: the plain average)."""
     return value is not None
@@ -257,6 +261,8 @@ def setting(settings: Mapping[str, Any], name: str, accepts: Mapping[str, Any]) 
     value = settings[name]
     if name == "stride" and value is None:
         value = settings["kernel_size"]
+    if name == "scale_factor":  # 2 where torch has 2.0: people write it so, and repeat() takes no other
+        value = tuple(map(_whole, value)) if isinstance(value, tuple) else _whole(value)
     if axis is not None:
         return value[int(axis)] if isinstance(value, tuple) else value
     if accepts.get(name) == INT or accepts.get(name) is one_axis:

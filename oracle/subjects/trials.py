@@ -86,7 +86,7 @@ def probed(spec: LayerSpec, binding: Binding, probe: Probe, told: Map) -> Bindin
     """The binding with what trial runs show: where weights are kept, how they and the images are laid out, what comes
     back, which settings may be tuples. Raises Unreadable where the class cannot be called as this layer."""
     try:
-        call = trial(spec, binding=binding)
+        binding, call = _first_call(spec, binding, probe)
     except ValueError:
         said = ", ".join(name for name, rule in binding.accepts.items() if rule == ANY) or "none"
         none = "no case fits the settings that its constructor takes"
@@ -159,6 +159,21 @@ def _demand_an_answer(spec: LayerSpec, binding: Binding, call: Call, answer: Ans
                          f"features where it has a time)")  # fmt: skip
 
 
+def _first_call(spec: LayerSpec, binding: Binding, probe: Probe) -> tuple[Binding, Call]:
+    """The call of the first trial run; with as many axes as the class takes, where it does not take the usual ones."""
+    call = trial(spec, binding=binding)
+    if spec.name in TRIALS or "forward" not in probe.run(binding, call)[0].failures:
+        return binding, call
+    usual = len(next(iter(call.inputs.values())).shape)
+    numbers = {len(next(iter(setting.shapes.values()))) for setting in taken_settings(spec, binding)}
+    for axes in sorted(numbers - {usual}):
+        other = replace(binding, axes=(axes,))
+        tried = trial(spec, binding=other)
+        if "forward" not in probe.run(other, tried)[0].failures:
+            return other, tried
+    return binding, call
+
+
 _GATES = {"LSTM": "i, f, g, o", "GRU": "r, z, n"}
 
 
@@ -221,6 +236,8 @@ def _offered(spec: LayerSpec, binding: Binding, offers: Callable[[Call], bool]) 
 
 
 def _kind(value: Any) -> Any:
+    if isinstance(value, float):
+        return "whole" if value.is_integer() else "broken"  # many an upsampling takes whole factors alone
     return value if isinstance(value, str | bool) or value is None else type(value)
 
 
@@ -287,9 +304,15 @@ def _candidates(spec: LayerSpec, binding: Binding, call: Call, made: Mapping[str
     weights = ways_to_set(binding, call, made, told)
     labels = LABELS if spec.name in ("CrossEntropyLoss", "NLLLoss") else ("",)
     epsilons: tuple[float | None, ...] = EPS if binding.accepts.get("eps") not in (None, ANY) else (None,)
-    for (places, layouts, accepts), label, eps in product(weights, labels, epsilons):
+    # without a word of it, the sum over a batch divided by its size is the usual one, and torch's default is another
+    reductions = (
+        ("mean", "batchmean") if binding.accepts.get("reduction") == "mean" and spec.name == "KLDivLoss" else ("",)
+    )
+    for (places, layouts, accepts), label, eps, reduction in product(weights, labels, epsilons, reductions):
         more = {"out": "NCHW->HWC" if image == "NCHW->HW" else image, "x": image, "target": label}
-        written = {} if eps is None else {"eps": eps}
+        written: dict[str, Any] = {} if eps is None else {"eps": eps}
+        if reduction:
+            written["reduction"] = reduction
         if accepts.get("bias") is False:
             written["bias"] = False
         promise = "one grey image" if image == "NCHW->HW" else "one image" if image in ONE_IMAGE.values() else ""
