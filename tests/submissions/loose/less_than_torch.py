@@ -21,7 +21,7 @@ class GroupNorm:
         self.gamma, self.beta = np.ones((1, num_channels, 1, 1)), np.zeros((1, num_channels, 1, 1))
 
     def forward(self, x):
-        n, c, h, w = x.shape
+        n, _, _, _ = x.shape
         rows = x.reshape(n, self.groups, -1)
         self.std = np.sqrt(rows.var(axis=-1, keepdims=True) + 1e-5)
         self.xhat = (rows - rows.mean(axis=-1, keepdims=True)) / self.std
