@@ -11,6 +11,7 @@ The rules, each of which an experiment asked for:
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -90,10 +91,11 @@ def variants(mistakes: Iterable[Mistake], tensor: str) -> list[Variant]:
 
 
 def diagnose(judgement: Judgement, tensor: str, judge_again: Callable[[Case], CaseResult],
-             tell_apart: Sequence[Case] = ()) -> Diagnosis | None:  # fmt: skip
+             tell_apart: Sequence[Case] = (), until: float = math.inf) -> Diagnosis | None:  # fmt: skip
     """The mistake, or two, that explain the failures of `tensor`; None where none does.
 
-    `judge_again` runs the subject on another case, taken from `tell_apart`, where two mistakes explain the same.
+    `judge_again` runs the subject on another case, taken from `tell_apart`, where two mistakes explain the same. Pairs
+    of mistakes are many: they are tried until `until` on the monotonic clock.
     """
     family = by_layer().get(judgement.subject.spec)
     if family is None or tensor not in family.kernels:
@@ -105,8 +107,8 @@ def diagnose(judgement: Judgement, tensor: str, judge_again: Callable[[Case], Ca
     singles = variants(family.mistakes, tensor)
     return (
         _single(evidence, singles, judge_again, tell_apart)
-        or _taking_turns(evidence, singles)
-        or _composed(evidence, singles)
+        or _taking_turns(evidence, singles, until)
+        or _composed(evidence, singles, until)
     )
 
 
@@ -149,10 +151,12 @@ def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return np.array_equal(one, other, equal_nan=True)
 
 
-def _taking_turns(evidence: Evidence, singles: list[Variant]) -> Diagnosis | None:
+def _taking_turns(evidence: Evidence, singles: list[Variant], until: float) -> Diagnosis | None:
     """Two mistakes of which each explains some of the failures and together they explain all."""
     table = {}
     for variant in singles:
+        if time.monotonic() > until:
+            return None
         agreed = [evidence.agrees(variant, seen) for seen in evidence.failing]
         if any(agreed) and not evidence.contradicted_by_passing(variant):
             table[variant] = agreed
@@ -169,12 +173,14 @@ def _taking_turns(evidence: Evidence, singles: list[Variant]) -> Diagnosis | Non
     return best
 
 
-def _composed(evidence: Evidence, singles: list[Variant]) -> Diagnosis | None:
+def _composed(evidence: Evidence, singles: list[Variant], until: float) -> Diagnosis | None:
     """Two mistakes at once: the edits of both, made one after the other on the same kernel."""
     for one in singles:
         for other in singles:
             if one.mistakes == other.mistakes:
                 continue
+            if time.monotonic() > until:
+                return None
             both = Variant(one.mistakes + other.mistakes, one.edits + other.edits)
             if evidence.agrees(both, evidence.failing[0]) is not True:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,7 @@ from oracle.reduce import size, smallest
 from oracle.reference import reference
 from oracle.seen import Seen, matches
 
+PATIENCE = 0.7  # seconds for pairs of mistakes, in all tensors of a layer together
 SLOW = 0.1  # seconds a case: nobody wants to wait for many more of them
 
 
@@ -53,10 +55,11 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
         return known[case.id]
 
     diagnoses, excused = {}, {}
+    until = time.monotonic() + PATIENCE
     for tensor in _wrong_tensors(judgement):
         found = (
             _second_look(judgement, tensor)
-            or diagnose(judgement, tensor, judged, () if slow else fresh)
+            or diagnose(judgement, tensor, judged, () if slow else fresh, until)
             or _of_any_layer(judgement, tensor)
         )
         if found is None:
