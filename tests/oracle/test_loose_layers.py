@@ -105,23 +105,25 @@ def class_text(name):
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory):
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("layers")
     shutil.copytree(Path(scratchnet.nn.__file__).parents[1], folder / "scratchnet",
                     ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
-    (folder / "mine.py").write_text(HEAD + "".join(map(class_text, LAYERS)))
-    with open_target(str(folder / "mine.py"), timeout=20, budget=600) as opened:
-        yield opened
+    return folder
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_class_with_torchs_names_is_found_and_right(target, name):
-    subject = next((subject for subject in target.subjects if subject.spec == name), None)
-    assert subject is not None, [*(p for p in target.problems if p.startswith(name)), *target.unjudged]
-    cases, _ = default_cases(SPECS[name], lambda setting: takes(subject, setting), CASES, 0, subject.fixed)
-    assert cases
-    judgement = judge(subject, cases)
-    assert not judgement.failed, judgement.failed[0]
+@pytest.mark.parametrize("family", dict.fromkeys(FAMILY[name] for name in LAYERS))
+def test_classes_with_torchs_names_are_found_and_right(folder, family):
+    names = [name for name in LAYERS if FAMILY[name] == family]
+    path = folder / f"{family}_of_mine.py"
+    path.write_text(HEAD + "".join(map(class_text, names)))
+    with open_target(str(path), timeout=20) as opened:
+        assert [subject.spec for subject in opened.subjects] == names, (opened.problems, opened.unjudged)
+        for subject in opened.subjects:
+            offered = lambda setting, subject=subject: takes(subject, setting)  # noqa: E731
+            cases, _ = default_cases(SPECS[subject.spec], offered, CASES, 0, subject.fixed)
+            judgement = judge(subject, cases)
+            assert cases and not judgement.failed, judgement.failed[0]
 
 
 @pytest.mark.parametrize(
