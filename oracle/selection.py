@@ -108,23 +108,24 @@ def all_cases(
 ) -> Iterator[Case]:
     """Every setting x dtype x style x mode that makes sense for the layer; `dtype` alone where it is given."""
     dtypes = DTYPES if dtype is None else (dtype,)
-    others = _styles(spec, dtype)[2:]
-    return _cases(spec, filter(takes, _grid_with(spec, fixed)), lambda place: others, seed, dtypes)
+    return _cases(spec, filter(takes, _grid_with(spec, fixed)), _styles(spec, dtype)[2:], seed, dtypes)
 
 
 def gate_cases(spec: LayerSpec) -> Iterator[Case]:
-    """Every setting x dtype x mode, at random and in integers; the layer's other styles take turns over the settings,
-    which leaves the test suite short."""
-    return _cases(spec, grid(spec), lambda place: (spec.styles[place % len(spec.styles)],), 0)
+    """Every setting x dtype x mode, at random and in integers; what leaves the test suite short: the layer's other
+    styles take turns over the settings, and after the first dozen integers are float32 in every fourth."""
+    for place, setting in enumerate(grid(spec)):
+        for case in _cases(spec, [setting], (spec.styles[place % len(spec.styles)],), 0):
+            if place < FIRST or place % 4 == 0 or (case.dtype, case.style) != ("float32", "integer"):
+                yield case
 
 
 def _cases(
-    spec: LayerSpec, settings: Iterable[Setting], others: Callable[[int], Sequence[str]], seed: int,
-    dtypes: Sequence[str] = DTYPES,
-) -> Iterator[Case]:  # fmt: skip
+    spec: LayerSpec, settings: Iterable[Setting], others: Sequence[str], seed: int, dtypes: Sequence[str] = DTYPES
+) -> Iterator[Case]:
     seen: set[str] = set()  # without a batch, settings that differ in its size are one
-    for place, setting in enumerate(settings):
-        for dtype, style, mode in product(dtypes, ("random", "integer", *others(place)), _modes(spec, setting)):
+    for setting in settings:
+        for dtype, style, mode in product(dtypes, ("random", "integer", *others), _modes(spec, setting)):
             case = make(spec, setting, dtype, style, seed, _flags(mode))
             if style == "empty" and (case.id in seen or not _can_be_empty(case)):
                 continue

@@ -291,6 +291,7 @@ def _rows(settings: Mapping[str, Any], shapes: Shapes) -> bool:
 
 PROMISES: dict[str, Callable[[Mapping[str, Any], Shapes], bool]] = {
     "matrix": _axes(2),  # every input has two axes
+    "rows": lambda settings, shapes: len(shapes["x"]) == 2 and np.size(settings["normalized_shape"]) == 1,
     "images": _axes(4),
     "batch": lambda settings, shapes: all(len(shape) > 1 for shape in shapes.values()),  # ... or more
     "divisible": _divisible,  # the windows cover the image without a rest

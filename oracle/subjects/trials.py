@@ -389,7 +389,9 @@ def _shapes(spec: LayerSpec, binding: Binding, works: Callable[..., bool]) -> st
     match spec.name:
         case "Linear":
             return "matrix" if not works(x=(2, 5, 3)) else "" if works(x=(3,)) else "batch"
-        case "BatchNorm1d" | "LayerNorm" | "Softmax" | "LogSoftmax" | "Softmin":
+        case "LayerNorm":
+            return "rows"
+        case "BatchNorm1d" | "Softmax" | "LogSoftmax" | "Softmin":
             return "matrix"
         case "CrossEntropyLoss" | "NLLLoss":
             return "classes"

@@ -172,6 +172,15 @@ def test_at_most_so_many_updates_are_lost(tmp_path):
         assert done(path) == kept, at
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as in a terminal: what a shell starts in the background ignores it, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("at", [1, 2, 3, 5])
 def test_ctrl_c_waits_for_the_end_of_its_update_and_writes_the_checkpoint(tmp_path, at):
     whole = Training()
@@ -185,6 +194,7 @@ def test_ctrl_c_waits_for_the_end_of_its_update_and_writes_the_checkpoint(tmp_pa
     assert_same(resumed.end(resumed.fit(checkpoint=path, resume=True)), expected)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_ctrl_c_stops_the_write_and_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
     path, before = tmp_path / "training.npz", []
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,8 @@ def test_a_real_ctrl_c_leaves_a_whole_checkpoint(tmp_path):
     path = tmp_path / "kept.npz"
     command = [sys.executable, "-m", "scratchnet", *SMALL, "--epochs", "100000", "--checkpoint", path]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))  # fmt: skip
     deadline = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < deadline and process.poll() is None, process.communicate()
