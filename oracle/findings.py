@@ -11,7 +11,7 @@ from oracle.comparison import TensorResult, compare
 from oracle.conditions import When, facts, find_when
 from oracle.derivative import own_derivative
 from oracle.diagnosis import Diagnosis, diagnose, seen_in
-from oracle.judge import STOPPED, CaseResult, Judgement, judge_case
+from oracle.judge import CaseResult, Judgement, judge_case
 from oracle.mistakes import by_layer
 from oracle.mistakes.any import SECOND_LOOK, Finding, explain_any
 from oracle.mistakes.kernel import Mistake
@@ -175,7 +175,7 @@ def _smallest(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, slo
     """The smallest case in which the same tensor fails in the same way: with the same mistake, where one is known."""
     family = by_layer().get(judgement.subject.spec)
     first = min(judgement.failed, key=lambda result: (_is_error(result), size(result.case)))
-    if slow or any(failure.kind in STOPPED for failure in first.failures.values()):
+    if slow or any(failure.stopped for failure in first.failures.values()):
         return first
     wrong = [name for name, tensor in first.tensors.items() if tensor.failed]
     name = next((name for name in wrong if name in diagnoses), wrong[0])

@@ -15,12 +15,9 @@ from oracle.cases import Case, CaseError
 from oracle.comparison import TensorResult, compare
 from oracle.half import NotInHalf
 from oracle.reference import Expected, ReferenceError, reference
-from oracle.subjects import Answer, Call, Failure, Subject
+from oracle.subjects import MOST_ENDLESS, Answer, Call, Failure, Subject
 
-MOST_ENDLESS = 2  # cases of a layer that had to be stopped; nobody waits for a third
-ENDLESS = ("timeout", "output", "disk")  # it went on until it was stopped
 NO_REFERENCE = "torch-has-none"  # a case in which torch itself has no answer in float16 or bfloat16
-STOPPED = (*ENDLESS, "ended", "memory", "protocol", "unjudged")  # the process is gone: nobody waits for it twice
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class CaseResult:
     @property
     def endless(self) -> bool:
         """Whether it had to be stopped."""
-        return any(failure.kind in ENDLESS for failure in self.failures.values())
+        return any(failure.endless for failure in self.failures.values())
 
     @property
     def unjudged(self) -> bool:
@@ -70,7 +67,7 @@ def judge_case(subject: Subject, case: Case) -> CaseResult:
 def _judged(subject: Subject, case: Case) -> CaseResult:
     call = case.call()
     answer = subject.run(call)
-    stopped = any(failure.kind in STOPPED for failure in answer.failures.values())
+    stopped = any(failure.stopped for failure in answer.failures.values())
     again = answer if stopped else subject.run(call)
     expected = reference(case, call)
     tensors = {
@@ -108,7 +105,7 @@ def _tensor(name: str, answer: Answer, again: Answer, expected: np.ndarray, boun
             return TensorResult("missing", reason="not returned")
         if failure.kind == "unjudged":
             return TensorResult("unjudged", reason=failure.message)
-        return TensorResult("error", reason=describe(failure))
+        return TensorResult("error", reason=str(failure))
     result = compare(answer.tensors[name], expected, bound)
     if not result.failed and not _same(answer.tensors[name], again.tensors.get(name)):
         doubled = _same(2 * answer.tensors[name], again.tensors.get(name))
@@ -119,22 +116,6 @@ def _tensor(name: str, answer: Answer, again: Answer, expected: np.ndarray, boun
 
 def _same(first: Any, second: Any) -> bool:
     return isinstance(second, np.ndarray) and np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
-
-
-def describe(failure: Failure) -> str:
-    """ "raised ValueError: ... (layers.py, line 12: `dx = ...`)" """
-    source = f": `{failure.source.strip()}`" if failure.source else ""
-    where = f" ({failure.where}{source})" if failure.where else ""
-    said = {
-        "timeout": "gave no answer",
-        "ended": "ended the program",
-        "memory": "needed too much memory",
-        "output": "printed without end",
-        "disk": "filled its folder",
-        "protocol": "wrote to the grader's channel",
-    }
-    message = f": {failure.message}" if failure.message else ""
-    return f"{said.get(failure.kind, 'raised ' + failure.kind)}{message}{where}"
 
 
 @dataclass

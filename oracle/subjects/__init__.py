@@ -91,6 +91,20 @@ def copy_with_strides(array: np.ndarray) -> np.ndarray:
     return array[steps].copy(order="K")[steps]
 
 
+_ENDLESS = ("timeout", "output", "disk")  # it went on until it was stopped
+_STOPPED = (*_ENDLESS, "ended", "memory", "protocol", "unjudged")  # its process is gone
+MOST_ENDLESS = 2  # runs of a layer that had to be stopped; nobody waits for a third
+
+_SAID = {
+    "timeout": "gave no answer",
+    "ended": "ended the program",
+    "memory": "needed too much memory",
+    "output": "printed without end",
+    "disk": "filled its folder",
+    "protocol": "wrote to the grader's channel",
+}
+
+
 @dataclass(frozen=True)
 class Failure:
     """An exception of the subject, or the end of its process."""
@@ -99,6 +113,21 @@ class Failure:
     message: str
     where: str = ""  # "layers.py, line 12"
     source: str = ""  # that line
+
+    @property
+    def endless(self) -> bool:
+        return self.kind in _ENDLESS
+
+    @property
+    def stopped(self) -> bool:
+        return self.kind in _STOPPED
+
+    def __str__(self) -> str:
+        """ "raised ValueError: ... (layers.py, line 12: `dx = ...`)" """
+        source = f": `{self.source.strip()}`" if self.source else ""
+        where = f" ({self.where}{source})" if self.where else ""
+        message = f": {self.message}" if self.message else ""
+        return f"{_SAID.get(self.kind, 'raised ' + self.kind)}{message}{where}"
 
 
 @dataclass

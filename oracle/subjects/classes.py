@@ -25,9 +25,10 @@ from oracle.subjects.names import (
 )
 from oracle.subjects.places import Unreadable, without_name
 from oracle.subjects.plan import Plan, Step
+from oracle.subjects.probe import Probe
 from oracle.subjects.several import backward_roles, forward_roles, is_loss, is_plain, states_of
 from oracle.subjects.trial_calls import trial
-from oracle.subjects.trials import Probe, probed
+from oracle.subjects.trials import probed
 
 Arguments = Sequence[tuple[str, bool]]  # (name, whether it must be given)
 Methods = Mapping[str, Arguments]

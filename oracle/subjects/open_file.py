@@ -14,9 +14,10 @@ from oracle.subjects.file import File, FileSubject, Session
 from oracle.subjects.names import spec_of
 from oracle.subjects.opened import Asked, Target, TargetError
 from oracle.subjects.places import Unreadable
+from oracle.subjects.probe import Probe, Unjudged
 from oracle.subjects.reading import imports, python_2, static_methods, unfilled
 from oracle.subjects.recognise import Defined, recognised
-from oracle.subjects.trials import Probe, Unjudged, settled
+from oracle.subjects.trials import settled
 from oracle.worker.client import WorkerEnded
 from oracle.worker.limits import IN_PROCESS, demand
 

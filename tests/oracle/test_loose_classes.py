@@ -12,9 +12,9 @@ from oracle.selection import default_cases
 from oracle.subjects import Answer, Failure
 from oracle.subjects.binding import Binding
 from oracle.subjects.plan import Plan, Step
+from oracle.subjects.probe import Probe
 from oracle.subjects.target import TargetError, open_target
 from oracle.subjects.trial_calls import trial
-from oracle.subjects.trials import Probe
 
 
 @pytest.fixture
