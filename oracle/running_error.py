@@ -27,7 +27,8 @@ class Running(NDArrayOperatorsMixin):
 
     def __init__(self, value: Any, u: float, tiny: float, error: Any = 0.0):
         self.value, self.u, self.tiny = np.asarray(value, np.float64), u, tiny
-        self.error = np.broadcast_to(error, self.value.shape)
+        same = isinstance(error, np.ndarray) and error.shape == self.value.shape
+        self.error = error if same else np.broadcast_to(error, self.value.shape)
 
     @property
     def T(self) -> Running:
@@ -47,7 +48,7 @@ class Running(NDArrayOperatorsMixin):
         errors = [entry.error if isinstance(entry, Running) else np.zeros(()) for entry in inputs]
         with np.errstate(all="ignore"):
             out = ufunc(*values)
-            error = np.nan_to_num(CARRIED[ufunc](out, *values, *errors), nan=0.0, posinf=np.inf)
+            error = np.fmax(CARRIED[ufunc](out, *values, *errors), 0.0)  # of NaN: 0
         if ufunc not in UNROUNDED:
             roundings = LIBRARY if ufunc in (np.exp, np.log) else ROUNDINGS
             error = error + roundings * self.u * np.abs(out) + self.tiny
@@ -56,7 +57,7 @@ class Running(NDArrayOperatorsMixin):
 
 def _times(size: Any, error: Any) -> Any:
     """A product of which one factor is 0 is 0, even where the other one may be off by anything."""
-    return np.where((size == 0) | (error == 0), 0, size * error)
+    return np.fmax(size * error, 0.0)  # 0 times infinity is NaN, which fmax passes over
 
 
 def _power(out: Any, a: Any, n: Any, da: Any, dn: Any) -> Any:

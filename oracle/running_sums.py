@@ -38,7 +38,7 @@ def sums(products: Sequence[tuple[Running, Running]], addends: Sequence[Running]
         for addend in addends:
             value, error = value + addend.value, error + addend.error
             size, terms = size + np.abs(addend.value), terms + 1
-        error = np.nan_to_num(error + gamma(terms, u) * size + terms * tiny, nan=np.inf, posinf=np.inf)  # 0 * inf
+        error = np.fmin(error + gamma(terms, u) * size + terms * tiny, np.inf)  # of NaN, which is 0 * inf: infinite
     return Running(value, u, tiny, error)
 
 

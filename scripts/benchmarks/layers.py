@@ -1,4 +1,4 @@
-"""Forward and backward of typical layers in float32 on one thread, updates of LeNet-5, and the cost of judging."""
+"""Forward and backward of typical layers in float32 on one thread, and updates of LeNet-5."""
 
 from __future__ import annotations
 
@@ -14,10 +14,6 @@ from rich.table import Table
 
 import scratchnet.models as models
 import scratchnet.nn as nn
-from oracle.judge import judge
-from oracle.layers import SPECS
-from oracle.selection import default_cases
-from oracle.subjects.scratchnet import Scratchnet
 from scratchnet.optim import SGD
 from scratchnet.training import update
 
@@ -114,7 +110,3 @@ def run(console: Console, repeats: int) -> None:
         name = f"an update of LeNet-5, {activation}, {pooling}, batch {batch}, least of {10 * repeats}"
         table.add_row(name, f"{ours:.2f}", f"{theirs:.2f}", f"{ratio:.2f}")
     console.print(table)
-    for name in ("Conv2d", "MaxPool2d", "Linear", "ReLU", "CrossEntropyLoss"):
-        cases, _ = default_cases(SPECS[name])
-        judged = judge(Scratchnet(name), cases)
-        console.print(f"judging {name}: {1e3 * judged.seconds / len(cases):.2f} ms a case, {len(cases)} cases")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import judging
 import layers
 import problems
 import typer
@@ -17,11 +18,12 @@ def main(
         typer.Option("--problems", help="all 491 convolutions of real networks at full size (15 GB, half an hour)"),
     ] = False,
 ) -> None:
-    """scratchnet beside torch: layers, an update of LeNet-5, and what judging a case costs."""
+    """scratchnet beside torch: layers, an update of LeNet-5, and what judging costs."""
     console = Console(highlight=False)
     if all_problems:
         raise SystemExit(problems.run(console))
     layers.run(console, repeats)
+    judging.run(console)
 
 
 if __name__ == "__main__":
