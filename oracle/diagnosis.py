@@ -4,7 +4,8 @@ The rules, each of which an experiment asked for:
 - no case whose VALUES contradict, the passing ones included; a variant that raises says nothing about a case;
 - at least a third of the subject's wrong values are hit; of several mistakes the one with the most hits is named;
 - where two mistakes explain the same failures, a case is drawn that tells them apart;
-- one mistake first, then two that take turns, then two in one tensor: the edits of both, in both orders;
+- one mistake first, then two that take turns, then any number at once of which one is seen alone somewhere, then two
+  that never are: the edits of both, in both orders;
 - a subject that only raises gets no mistake's name, and what nothing explains is said to be unexplained.
 """
 
@@ -95,7 +96,7 @@ def diagnose(judgement: Judgement, tensor: str, judge_again: Callable[[Case], Ca
     """The mistake, or two, that explain the failures of `tensor`; None where none does.
 
     `judge_again` runs the subject on another case, taken from `tell_apart`, where two mistakes explain the same. Pairs
-    of mistakes are many: they are tried until `until` on the monotonic clock.
+    of mistakes are many: they are tried until `until`, a moment of time.process_time.
     """
     family = by_layer().get(judgement.subject.spec)
     if family is None or tensor not in family.kernels:
@@ -105,11 +106,15 @@ def diagnose(judgement: Judgement, tensor: str, judge_again: Callable[[Case], Ca
         return None
     evidence = Evidence(family, tensor, failing, _passing(judgement, tensor, judge_again))
     singles = variants(family.mistakes, tensor)
-    return (
-        _single(evidence, singles, judge_again, tell_apart)
-        or _taking_turns(evidence, singles, until)
-        or _composed(evidence, singles, until)
-    )
+    found = _single(evidence, singles, judge_again, tell_apart)
+    if found is None:
+        alone = _seen_alone(evidence, singles, until)
+        found = (
+            _taking_turns(evidence, alone)
+            or _at_once(evidence, alone, singles, until)
+            or _composed(evidence, singles, until)
+        )
+    return found
 
 
 def _single(evidence: Evidence, singles: list[Variant], judge_again: Callable[[Case], CaseResult],
@@ -151,20 +156,25 @@ def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return np.array_equal(one, other, equal_nan=True)
 
 
-def _taking_turns(evidence: Evidence, singles: list[Variant], until: float) -> Diagnosis | None:
-    """Two mistakes of which each explains some of the failures and together they explain all."""
-    table = {}
+def _seen_alone(evidence: Evidence, singles: list[Variant], until: float) -> dict[Variant, list[bool | None]]:
+    """The variants that explain some of the failures, and which; none where there is no time to try them all."""
+    alone = {}
     for variant in singles:
-        if time.monotonic() > until:
-            return None
+        if time.process_time() > until:
+            return {}
         agreed = [evidence.agrees(variant, seen) for seen in evidence.failing]
         if any(agreed) and not evidence.contradicted_by_passing(variant):
-            table[variant] = agreed
+            alone[variant] = agreed
+    return alone
+
+
+def _taking_turns(evidence: Evidence, alone: dict[Variant, list[bool | None]]) -> Diagnosis | None:
+    """Two mistakes of which each explains some of the failures and together they explain all."""
     best: Diagnosis | None = None
-    for one, other in combinations(table, 2):
+    for one, other in combinations(alone, 2):
         if one.mistakes == other.mistakes:
             continue
-        pairs = list(zip(table[one], table[other]))
+        pairs = list(zip(alone[one], alone[other]))
         if any(a is False and b is False for a, b in pairs):
             continue
         count = sum(bool(a or b) for a, b in pairs)
@@ -173,13 +183,35 @@ def _taking_turns(evidence: Evidence, singles: list[Variant], until: float) -> D
     return best
 
 
+def _at_once(evidence: Evidence, alone: dict[Variant, list[bool | None]], singles: list[Variant],
+             until: float) -> Diagnosis | None:  # fmt: skip
+    """Any number of mistakes, made one after the other on the same kernel: the one that explains most alone, and then
+    each that explains more with those before it."""
+    most, best = 0, Variant((), ())
+    first = sorted(alone, key=lambda variant: -sum(map(bool, alone[variant])))
+    for variant in (*first, *(singles if first else ())):
+        if time.process_time() > until:
+            return None
+        if set(variant.mistakes) & set(best.mistakes):
+            continue
+        more = Variant(best.mistakes + variant.mistakes, best.edits + variant.edits)
+        count = sum(bool(evidence.agrees(more, seen)) for seen in evidence.failing)
+        if count > most:
+            most, best = count, more
+    if len(best.mistakes) < 2 or most < evidence.least or evidence.hits(best) is None:
+        return None
+    if evidence.contradicted_by_passing(best):
+        return None
+    return Diagnosis(evidence.tensor, best.mistakes, (best,), most, len(evidence.failing))
+
+
 def _composed(evidence: Evidence, singles: list[Variant], until: float) -> Diagnosis | None:
     """Two mistakes at once: the edits of both, made one after the other on the same kernel."""
     for one in singles:
         for other in singles:
             if one.mistakes == other.mistakes:
                 continue
-            if time.monotonic() > until:
+            if time.process_time() > until:
                 return None
             both = Variant(one.mistakes + other.mistakes, one.edits + other.edits)
             if evidence.agrees(both, evidence.failing[0]) is not True:

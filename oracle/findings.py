@@ -20,7 +20,7 @@ from oracle.reduce import size, smallest
 from oracle.reference import reference
 from oracle.seen import Seen, matches
 
-PATIENCE = 0.7  # seconds for pairs of mistakes, in all tensors of a layer together
+PATIENCE = 0.7  # CPU seconds for pairs of mistakes, in all tensors of a layer together; a full machine takes none away
 SLOW = 0.1  # seconds a case: nobody wants to wait for many more of them
 
 
@@ -55,7 +55,7 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
         return known[case.id]
 
     diagnoses, excused = {}, {}
-    until = time.monotonic() + PATIENCE
+    until = time.process_time() + PATIENCE
     for tensor in _wrong_tensors(judgement):
         found = (
             _second_look(judgement, tensor)

@@ -5,6 +5,7 @@ O[n,k,y] = B[k] + sum over c,r of I[n, c, y*S + r*D - P] * W[k,c,r]
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,6 +104,18 @@ def reach(xp, k, size):
     return np.pad(xp, ((0, 0), (0, 0), *((0, max(0, n - h)) for n, h in zip(need, xp.shape[2:]))))
 
 
+def same_borders(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[list[int], list[int]]:
+    """How much goes before and after each axis, so that the output is as large as the input."""
+    borders = [d * (f - 1) for f, d in zip(kernel, dilation)]
+    return [b // 2 for b in borders], [b - b // 2 for b in borders]
+
+
+def undilated(k):
+    """The settings of a layer that never hears of its dilation, padding="same" included."""
+    before, after = same_borders(k.kernel, ones(k.dilation)) if k.same else (k.before, k.after)
+    return SimpleNamespace(**{**vars(k), "dilation": ones(k.dilation), "before": before, "after": after})
+
+
 def prepare(call: Call) -> SimpleNamespace:
     settings = call.settings
     axes = call.inputs["x"].ndim - 2
@@ -112,8 +125,7 @@ def prepare(call: Call) -> SimpleNamespace:
 
     kernel, dilation, padding = each(settings["kernel_size"]), each(settings["dilation"]), settings["padding"]
     if padding == "same":
-        borders = [d * (f - 1) for f, d in zip(kernel, dilation)]
-        before, after = [b // 2 for b in borders], [b - b // 2 for b in borders]
+        before, after = same_borders(kernel, dilation)
     else:
         before = after = list(each(0 if padding == "valid" else padding))
     return SimpleNamespace(
@@ -122,6 +134,7 @@ def prepare(call: Call) -> SimpleNamespace:
         dilation=dilation,
         before=before,
         after=after,
+        same=padding == "same",
         source=SOURCES[settings.get("padding_mode", "zeros")],
         groups=settings["groups"],
     )

@@ -130,6 +130,7 @@ WINDOWS = (
         {"out": (
             (("k.stride, k.dilation)]", "k.stride, ones(k.dilation))]"), ("k.stride, k.dilation, size", "k.stride, ones(k.dilation), size")),
             (("k.stride, k.dilation, size", "k.stride, ones(k.dilation), size"),),
+            (("    xp = ", "    k = undilated(k)\n    xp = "),),
         )},
         "dilation > 1",
         "the dilation argument has no effect: the kernel's positions lie side by side",
