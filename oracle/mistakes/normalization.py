@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from oracle.mistakes.kernel import Family, Mistake, Variants
+from oracle.mistakes.kernel import Edit, Family, Mistake, Variants
 from oracle.mistakes.normalization_kernels import (
     dbias,
     dweight,
@@ -43,6 +43,12 @@ from oracle.mistakes.normalization_shared import (
 )
 
 # ---- of those with running statistics
+
+
+def _in_evaluation(root: str) -> Edit:
+    """Another root where the running statistics are used."""
+    return "np.sqrt(var + k.eps)", f"({root} if k.running else np.sqrt(var + k.eps))"
+
 
 _RUNNING = (
     Mistake(
@@ -102,6 +108,22 @@ _RUNNING = (
         "the running statistics are used in training; there it is the batch's own that normalise it",
         "xhat = (I - mean) / sqrt(var + eps) with mean and var of the batch",
         trained,
+    ),
+    Mistake(
+        "eps-outside-sqrt-in-evaluation",
+        {tensor: ((_in_evaluation("np.sqrt(var) + k.eps"),),) for tensor in OWN},
+        "evaluation",
+        "in evaluation eps is added to the running standard deviation; it belongs to the variance, under the root, as in training",
+        "xhat = (I - running_mean) / sqrt(running_var + eps)",
+        evaluated,
+    ),
+    Mistake(
+        "eps-missing-in-evaluation",
+        {tensor: ((_in_evaluation("np.sqrt(var)"),),) for tensor in OWN},
+        "evaluation",
+        "in evaluation eps is not added to the running variance; in training it is",
+        "xhat = (I - running_mean) / sqrt(running_var + eps)",
+        evaluated,
     ),
 )  # fmt: skip
 

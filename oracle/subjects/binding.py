@@ -45,6 +45,8 @@ class Binding:
     axes         how many axes its first input may have, where that is not left to torch
     sums         array of its own -> those of torch's that it is the sum of: one bias for two
     tells        words of which one must be among the arguments for the row to be recognised
+    other        what other years of the course mean by the same names: the docstring says it, or a trial run
+    handout      words of this year's docstring
     """
 
     spec: str
@@ -66,12 +68,15 @@ class Binding:
     needed: tuple[str, ...] = ()
     axes: tuple[int, ...] | None = None
     sums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    other: tuple[Binding, ...] = ()
+    handout: str = ""
 
     def forward_only(self) -> Binding:
         """For a file that has the forward alone."""
         implements = re.sub(r", [\w.]+", "", self.implements)  # "pool_forward, pool_backward (max)"
         absent = (*self.absent, "dx", "dweight", "dbias") if self.optional else self.absent
-        return replace(self, implements=implements, absent=absent, plan=replace(self.plan, backward=None))
+        return replace(self, implements=implements, absent=absent, plan=replace(self.plan, backward=None),
+                       other=tuple(other.forward_only() for other in self.other))  # fmt: skip
 
     def takes(self, settings: Mapping[str, Any], shapes: Shapes | None, training: bool = True) -> bool:
         if shapes and any(0 in shape for shape in shapes.values()):
@@ -278,11 +283,15 @@ def _axes(count: int) -> Callable[[Mapping[str, Any], Shapes], bool]:
 
 
 def _divisible(settings: Mapping[str, Any], shapes: Shapes) -> bool:
+    if isinstance(settings["padding"], str):  # "same" is for a stride of 1
+        return True
     sizes = shapes["x"][2:]
-    windows, strides = (
-        [setting(settings, f"{name}[{axis}]", {}) for axis in range(len(sizes))] for name in ("kernel_size", "stride")
+    windows, strides, pads = (
+        [setting(settings, f"{name}[{axis}]", {}) for axis in range(len(sizes))]
+        for name in ("kernel_size", "stride", "padding")
     )
-    return all((size - window) % stride == 0 for size, window, stride in zip(sizes, windows, strides))
+    return all((size + 2 * pad - window) % stride == 0
+               for size, window, stride, pad in zip(sizes, windows, strides, pads))  # fmt: skip
 
 
 def _rows(settings: Mapping[str, Any], shapes: Shapes) -> bool:

@@ -72,6 +72,9 @@ DIFFERENCES: dict[str, Difference] = {
         ("running_var",), _unbiased),
     "momentum-inverted": Difference("momentum is what is kept of the running statistics; torch's is 1 minus it"),
     "dropout-p-is-keep": Difference("p is the probability to keep an element; torch's is that of dropping it"),
+    "dropout-p-is-drop": Difference(
+        "p is the probability of dropping an element, as torch's and that of the course's hand-outs until 2017; since "
+        "2018 it is the probability to keep one"),
     "dropout-not-inverted": Difference(
         "training multiplies by the mask alone and evaluation by 1 - p; torch divides by 1 - p in training",
         ("out", "dx"), _kept),

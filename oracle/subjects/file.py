@@ -34,7 +34,10 @@ _HINTS = {
     "setting an array element with a sequence": "; older NumPy took an array of one number here: write x.item()",
     "name 'xrange' is not defined": "; xrange is Python 2: write range",
     "_cython": "; that module of the course's must be built with Cython, and is not here",
-    "cannot be interpreted as an integer": "; in Python 2, / of integers was what // is now: write //",
+    **dict.fromkeys(
+        ("cannot be interpreted as an integer", "slice indices must be integers", "only integers, slices (`:`)",
+         "from dtype('float64') to dtype('int64')"), "; in Python 2, / of integers was what // is now: write //"
+    ),
 }
 _CONFINED = (
     "; the code under test has no network and starts no program, and of all files it has the modules that it imports "

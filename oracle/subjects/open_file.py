@@ -15,7 +15,7 @@ from oracle.subjects.names import spec_of
 from oracle.subjects.opened import Asked, Target, TargetError
 from oracle.subjects.places import Unreadable
 from oracle.subjects.probe import Probe, Unjudged
-from oracle.subjects.reading import imports, python_2, static_methods, unfilled
+from oracle.subjects.reading import docstring, imports, python_2, static_methods, unfilled
 from oracle.subjects.recognise import Defined, recognised
 from oracle.subjects.trials import settled
 from oracle.worker.client import WorkerEnded
@@ -98,7 +98,7 @@ def _recognise(target: Target, file: File, defines: dict[str, Any], asked: Asked
         session = Session(file)
         target._close.append(session.close)
         try:
-            row = settled(row, Probe(session, asked.end))
+            row = settled(row, Probe(session, asked.end), docstring(file.tree, row.plan.forward.function))
         except Unjudged as error:
             target.unjudged.append((row.spec, row.implements, str(error)))
             continue

@@ -54,6 +54,12 @@ def _optimizer(spec: str, function: str, config: Mapping[str, Any], state: Mappi
     return Binding(spec, function, plan, accepts, **{"fixed": fixed, **more})
 
 
+def _dropout(p: str, handout: str, *differences: str, **more: Any) -> Binding:
+    return pair("Dropout", "dropout_forward", "dropout_backward", ("$x", {"p": p, "mode": "@mode"}), ("dx",), DROPOUT,
+                plan={"draws": "low"}, absent=("mask",), differences=differences, handout=handout, **more)  # fmt: skip
+
+
+_DROPS = _dropout("@p", "We drop each neuron output with probability p", "dropout-p-is-drop")  # until 2017
 _ADAM = {"learning_rate": "@lr", "beta1": "@betas[0]", "beta2": "@betas[1]", "epsilon": "@eps"}
 
 ROWS: tuple[Binding, ...] = (
@@ -62,7 +68,7 @@ ROWS: tuple[Binding, ...] = (
     pair("Linear", "affine_forward", "affine_backward", _AFFINE, ALL, LINEAR,
          layouts={"weight": "OI->IO", "x": "NI->N**"}, shapes="matrix", form="on inputs of three axes"),
     pair("ReLU", "relu_forward", "relu_backward", ("$x",), ("dx",), {"inplace": False}),
-    *(pair("Conv2d", f"conv_forward_{kind}", f"conv_backward_{kind}", _CONV, ALL, CONV)
+    *(pair("Conv2d", f"conv_forward_{kind}", f"conv_backward_{kind}", _CONV, ALL, CONV, shapes="divisible")
       for kind in ("naive", "fast", "im2col", "strides")),
     *(pair("MaxPool2d", f"max_pool_forward_{kind}", f"max_pool_backward_{kind}", _POOL, ("dx",), POOL,
            shapes="divisible") for kind in ("naive", "fast", "im2col", "reshape")),
@@ -75,8 +81,7 @@ ROWS: tuple[Binding, ...] = (
     pair("GroupNorm", "spatial_groupnorm_forward", "spatial_groupnorm_backward",
          ("$x", "$weight", "$bias", "@num_groups", {"eps": "@eps"}), ALL, GROUP_NORM, shapes="images",
          layouts={"weight": "C->1C11", "bias": "C->1C11"}),
-    pair("Dropout", "dropout_forward", "dropout_backward", ("$x", {"p": "@1-p", "mode": "@mode"}), ("dx",), DROPOUT,
-         plan={"draws": "low"}, absent=("mask",), differences=("dropout-p-is-keep",)),
+    _dropout("@1-p", "We keep each neuron output with probability p", "dropout-p-is-keep", other=(_DROPS,)),
     loss("CrossEntropyLoss", "softmax_loss", CROSS_ENTROPY),
     loss("MultiMarginLoss", "svm_loss", MARGIN, differences=("sum-over-classes",)),
     _optimizer("SGD", "sgd", {"learning_rate": "@lr"}, {}),
