@@ -47,6 +47,7 @@ class Binding:
     tells        words of which one must be among the arguments for the row to be recognised
     other        what other years of the course mean by the same names: the docstring says it, or a trial run
     handout      words of this year's docstring
+    says         mistake -> (hint, fix) in the words of the course, where torch's would lead astray
     """
 
     spec: str
@@ -70,6 +71,7 @@ class Binding:
     sums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     other: tuple[Binding, ...] = ()
     handout: str = ""
+    says: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def forward_only(self) -> Binding:
         """For a file that has the forward alone."""

@@ -75,6 +75,8 @@ DIFFERENCES: dict[str, Difference] = {
     "dropout-p-is-drop": Difference(
         "p is the probability of dropping an element, as torch's and that of the course's hand-outs until 2017; since "
         "2018 it is the probability to keep one"),
+    "cell-state-inside": Difference(
+        "the first cell state is 0 and the last is not returned; torch takes and returns both"),
     "dropout-not-inverted": Difference(
         "training multiplies by the mask alone and evaluation by 1 - p; torch divides by 1 - p in training",
         ("out", "dx"), _kept),

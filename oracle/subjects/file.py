@@ -234,7 +234,7 @@ class FileSubject(Subject):
 
     def __init__(self, binding: Binding, session: Session):
         self.spec, self.implements = binding.spec, binding.implements
-        self.conventions, self.fixed = binding.conventions, binding.fixed
+        self.conventions, self.fixed, self.says = binding.conventions, binding.fixed, binding.says
         old = ("old-numpy",) if uses_old_numpy(session.file.tree) else ()
         self.notes = [(id, DIFFERENCES[id].text) for id in (*binding.differences, *old)]
         self.binding, self._session = binding, session

@@ -6,9 +6,10 @@ normalisation writes its running statistics into, and optimizers their state.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from oracle.subjects.binding import Binding
+from oracle.subjects.binding import ANY, Binding
 from oracle.subjects.conventions.rows import (
     ALL,
     BATCH_NORM,
@@ -54,6 +55,35 @@ def _optimizer(spec: str, function: str, config: Mapping[str, Any], state: Mappi
     return Binding(spec, function, plan, accepts, **{"fixed": fixed, **more})
 
 
+# Captioning: sequences are (N, T, D), one bias stands for torch's two, and the gates of an LSTM are i, f, o, g.
+_SIZES = {"input_size": ANY, "hidden_size": ANY}
+_ONE_LAYER = {"bias": True, "num_layers": 1, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+_SEQUENCES = {"h0": "LNH->NH", "x": "TNI->NTI", "out": "TNH->NTH"}
+_IFOG = "@0132"  # torch has i, f, g, o
+_GATES = {
+    "gate-order": (
+        "the gates stand in another order; the hand-out has the columns of Wx, Wh and b as i, f, o, g (g the one with "
+        "tanh)",
+        "i, f, o, g = np.split(x @ Wx + prev_h @ Wh + b, 4, axis=1)",
+    )
+}
+
+
+def _recurrent(spec: str, name: str, inputs: tuple[str, ...], outputs: tuple[str, ...], fixed: Mapping[str, Any],
+               gates: str = "", end: str = "", layouts: Mapping[str, str] = MappingProxyType({}),
+               absent: tuple[str, ...] = (), **more: Any) -> Binding:  # fmt: skip
+    """name_forward(*inputs, Wx, Wh, b) -> (*outputs, cache)
+    name_backward(*gradients of outputs, cache) -> (*gradients of inputs, dWx, dWh, db)"""
+    weights, biases = ((f"{what}_ih{end}", f"{what}_hh{end}") for what in ("weight", "bias"))
+    forward = Step(f"{name}_forward", (*(f"${each}" for each in (*inputs, *weights)), "$bias"), {}, (*outputs, "cache"))
+    backward = Step(f"{name}_backward", (*(f"$d{each}" for each in outputs), "$cache"), {},
+                    tuple(f"d{each}" for each in (*inputs, *weights, biases[0])))  # fmt: skip
+    own = dict.fromkeys(weights, f"OI->IO{gates}") | dict.fromkeys(("bias", biases[0]), gates and f"O->O{gates}")
+    return Binding(spec, f"{name}_forward, {name}_backward", Plan(forward, backward), _SIZES, fixed,
+                   layouts={**own, **layouts}, absent=(f"d{biases[1]}", *absent), needed=("h0",),
+                   sums={"bias": biases}, **more)  # fmt: skip
+
+
 def _dropout(p: str, handout: str, *differences: str, **more: Any) -> Binding:
     return pair("Dropout", "dropout_forward", "dropout_backward", ("$x", {"p": p, "mode": "@mode"}), ("dx",), DROPOUT,
                 plan={"draws": "low"}, absent=("mask",), differences=differences, handout=handout, **more)  # fmt: skip
@@ -82,6 +112,20 @@ ROWS: tuple[Binding, ...] = (
          ("$x", "$weight", "$bias", "@num_groups", {"eps": "@eps"}), ALL, GROUP_NORM, shapes="images",
          layouts={"weight": "C->1C11", "bias": "C->1C11"}),
     _dropout("@1-p", "We keep each neuron output with probability p", "dropout-p-is-keep", other=(_DROPS,)),
+    _recurrent("RNNCell", "rnn_step", ("x", "h0"), ("out",), {"bias": True, "nonlinearity": "tanh"}, axes=(2,),
+               states=("h0",)),
+    _recurrent("RNN", "rnn", ("x", "h0"), ("out",), _ONE_LAYER | {"nonlinearity": "tanh"}, end="_l0", axes=(3,),
+               states=("h0",), layouts=_SEQUENCES, absent=("h_n",)),
+    _recurrent("LSTMCell", "lstm_step", ("x", "h0", "c0"), ("out", "c_1"), {"bias": True}, _IFOG, axes=(2,),
+               states=("h0", "c0"), says=_GATES),
+    _recurrent("LSTM", "lstm", ("x", "h0"), ("out",), _ONE_LAYER | {"proj_size": 0}, _IFOG, "_l0", axes=(3,),
+               states=("h0", "c0"), layouts=_SEQUENCES, absent=("c0", "dc0", "h_n", "c_n"),
+               differences=("cell-state-inside",), says=_GATES),
+    pair("Embedding", "word_embedding_forward", "word_embedding_backward", ("$x", "$weight"), ("dweight",),
+         {"num_embeddings": ANY, "embedding_dim": ANY}, fixed={"padding_idx": None, "scale_grad_by_freq": False},
+         axes=(2,)),
+    pair("Linear", "temporal_affine_forward", "temporal_affine_backward", _AFFINE, ALL, LINEAR,
+         layouts={"weight": "OI->IO"}, axes=(3,)),
     loss("CrossEntropyLoss", "softmax_loss", CROSS_ENTROPY),
     loss("MultiMarginLoss", "svm_loss", MARGIN, differences=("sum-over-classes",)),
     _optimizer("SGD", "sgd", {"learning_rate": "@lr"}, {}),
