@@ -296,6 +296,12 @@ def _divisible(settings: Mapping[str, Any], shapes: Shapes) -> bool:
                for size, window, stride, pad in zip(sizes, windows, strides, pads))  # fmt: skip
 
 
+def _tiles(settings: Mapping[str, Any], shapes: Shapes) -> bool:
+    one = {"kernel_size": INT, "stride": INT}
+    window, stride = (setting(settings, name, one) for name in one)
+    return window == stride and not isinstance(window, tuple) and _divisible(settings, shapes)
+
+
 def _rows(settings: Mapping[str, Any], shapes: Shapes) -> bool:
     return len(shapes["x"]) == 2 and len(shapes["target"]) == 1
 
@@ -306,6 +312,7 @@ PROMISES: dict[str, Callable[[Mapping[str, Any], Shapes], bool]] = {
     "images": _axes(4),
     "batch": lambda settings, shapes: all(len(shape) > 1 for shape in shapes.values()),  # ... or more
     "divisible": _divisible,  # the windows cover the image without a rest
+    "tiles": _tiles,  # square windows side by side, which cover it
     "labels": _rows,  # one row of scores an image, one label each
     "one grey image": lambda settings, shapes: shapes["x"][:2] == (1, 1),
     "one image": lambda settings, shapes: shapes["x"][0] == 1,

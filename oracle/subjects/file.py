@@ -39,6 +39,15 @@ _HINTS = {
          "from dtype('float64') to dtype('int64')"), "; in Python 2, / of integers was what // is now: write //"
     ),
 }
+# What is not the code's fault: the course hands its fast_layers.py out as it is.
+_NOT_THEIRS = {
+    re.compile(r"name '\w+_cython' is not defined"): (
+        "it needs im2col_cython, a module of the course's that must be built with Cython and is not here"
+    ),
+    re.compile(r"name 'im2col' is not defined"): (
+        "it calls im2col, as the course's own fast_layers.py does, and there is no such function: write im2col_indices"
+    ),
+}
 _CONFINED = (
     "; the code under test has no network and starts no program, and of all files it has the modules that it imports "
     "and an empty folder"
@@ -148,6 +157,9 @@ class File:
     def _failure(self, entry: Sequence[str]) -> Failure:
         kind, message, place = entry
         known = isinstance(getattr(builtins, kind, None), type) or kind in _NUMPYS or kind in _OWN_KINDS
+        excused = next((why for pattern, why in _NOT_THEIRS.items() if pattern.fullmatch(message)), "")
+        if kind == "NameError" and excused:
+            return Failure("unjudged", excused, *self._line(place))
         hint = next((hint for pattern, hint in _HINTS.items() if pattern in message), "")
         if kind == "memory":
             message = f"more than {self.limits.memory // MB} MB: {message}"

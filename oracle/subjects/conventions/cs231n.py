@@ -101,7 +101,7 @@ ROWS: tuple[Binding, ...] = (
     *(pair("Conv2d", f"conv_forward_{kind}", f"conv_backward_{kind}", _CONV, ALL, CONV, shapes="divisible")
       for kind in ("naive", "fast", "im2col", "strides")),
     *(pair("MaxPool2d", f"max_pool_forward_{kind}", f"max_pool_backward_{kind}", _POOL, ("dx",), POOL,
-           shapes="divisible") for kind in ("naive", "fast", "im2col", "reshape")),
+           shapes="tiles" if kind == "reshape" else "divisible") for kind in ("naive", "fast", "im2col", "reshape")),
     *(pair("BatchNorm1d", "batchnorm_forward", f"batchnorm_backward{alt}", _NORM, ALL, BATCH_NORM, shapes="matrix",
            **_RUNNING) for alt in ("", "_alt")),
     pair("BatchNorm2d", "spatial_batchnorm_forward", "spatial_batchnorm_backward", _NORM, ALL, BATCH_NORM,
