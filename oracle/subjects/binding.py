@@ -46,7 +46,7 @@ class Binding:
     sums         array of its own -> those of torch's that it is the sum of: one bias for two
     tells        words of which one must be among the arguments for the row to be recognised
     other        what other years of the course mean by the same names: the docstring says it, or a trial run
-    handout      words of this year's docstring
+    handout      words of its docstring with which a year leaves no other reading
     says         mistake -> (hint, fix) in the words of the course, where torch's would lead astray
     """
 

@@ -16,10 +16,11 @@ import numpy as np
 from oracle.subjects import Answer, Call, Failure, Subject
 from oracle.subjects.binding import Binding
 from oracle.subjects.differences import DIFFERENCES
+from oracle.subjects.hints import excused, hint
 from oracle.subjects.neighbours import neighbours
 from oracle.subjects.notebook import Place, code_of
 from oracle.subjects.plan import Plan
-from oracle.subjects.reading import decoded, statements, uses_old_numpy
+from oracle.subjects.reading import decoded, statements, uses_old_numpy, uses_xrange
 from oracle.worker.client import Worker, WorkerEnded
 from oracle.worker.limits import MB, IsolationError, Limits, demand
 from oracle.worker.protocol import LISTING, TO_GRADER, Caps, ProtocolError, strides_of
@@ -28,30 +29,6 @@ from oracle.worker.starting import server
 _LINE = re.compile(r"([^\0]{1,100}), line (\d{1,7})")
 _NUMPYS = {"LinAlgError", "AxisError", "UFuncTypeError", "_UFuncNoLoopError", "_UFuncBinaryResolutionError"}
 _OWN_KINDS = {"ended", "memory", "Unavailable"}
-# What failed under this NumPy or Python alone: what to write instead.
-_HINTS = {
-    "only 0-dimensional arrays can be converted": "; older NumPy took an array of one number here: write x.item()",
-    "setting an array element with a sequence": "; older NumPy took an array of one number here: write x.item()",
-    "name 'xrange' is not defined": "; xrange is Python 2: write range",
-    "_cython": "; that module of the course's must be built with Cython, and is not here",
-    **dict.fromkeys(
-        ("cannot be interpreted as an integer", "slice indices must be integers", "only integers, slices (`:`)",
-         "from dtype('float64') to dtype('int64')"), "; in Python 2, / of integers was what // is now: write //"
-    ),
-}
-# What is not the code's fault: the course hands its fast_layers.py out as it is.
-_NOT_THEIRS = {
-    re.compile(r"name '\w+_cython' is not defined"): (
-        "it needs im2col_cython, a module of the course's that must be built with Cython and is not here"
-    ),
-    re.compile(r"name 'im2col' is not defined"): (
-        "it calls im2col, as the course's own fast_layers.py does, and there is no such function: write im2col_indices"
-    ),
-}
-_CONFINED = (
-    "; the code under test has no network and starts no program, and of all files it has the modules that it imports "
-    "and an empty folder"
-)
 
 
 class File:
@@ -70,6 +47,7 @@ class File:
             self.text = decoded(path.read_bytes())
         body, self.broken = statements(self.text, str(path))
         self.tree = ast.Module(body, [])
+        self._python_2 = uses_xrange(self.tree)
         self.raised: list[Failure] = []
         self.isolation = ""  # what its workers have
         self._only_definitions = False
@@ -157,15 +135,12 @@ class File:
     def _failure(self, entry: Sequence[str]) -> Failure:
         kind, message, place = entry
         known = isinstance(getattr(builtins, kind, None), type) or kind in _NUMPYS or kind in _OWN_KINDS
-        excused = next((why for pattern, why in _NOT_THEIRS.items() if pattern.fullmatch(message)), "")
-        if kind == "NameError" and excused:
-            return Failure("unjudged", excused, *self._line(place))
-        hint = next((hint for pattern, hint in _HINTS.items() if pattern in message), "")
+        if why := excused(kind, message, self._python_2):
+            return Failure("unjudged", why, *self._line(place))
+        said = hint(kind, message)
         if kind == "memory":
             message = f"more than {self.limits.memory // MB} MB: {message}"
-        if kind == "PermissionError" or (kind == "OSError" and "not permitted" in message):
-            hint = _CONFINED
-        return Failure(kind if known else "Exception", printable(message) + hint, *self._line(place))
+        return Failure(kind if known else "Exception", printable(message) + said, *self._line(place))
 
     def where(self, line: int) -> str:
         """ "line 12", "cell 3, line 5" of a notebook"""

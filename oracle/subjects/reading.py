@@ -88,6 +88,16 @@ def python_2(text: str) -> list[int]:
     return [number for number, line in enumerate(text.splitlines(), 1) if _PYTHON_2.match(line)]
 
 
+def uses_xrange(tree: ast.Module) -> bool:
+    """Whether it needs Python 2's range: a name that it does not define or import itself."""
+    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    own |= {alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names}  # fmt: skip
+    own |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    read = any(isinstance(node, ast.Name) and node.id == "xrange" for node in ast.walk(tree))
+    return read and "xrange" not in own
+
+
 def static_methods(tree: ast.Module) -> set[str]:
     """ "Conv.forward" of each method that is declared static."""
     return {

@@ -28,7 +28,7 @@ def settled(binding: Binding, probe: Probe, docstring: str = "") -> Binding:
     with, or by a trial run; which random numbers keep an element."""
     if binding.other:
         years = (binding, *binding.other)
-        said = [year for year in years if year.handout in docstring]
+        said = [year for year in years if year.handout and year.handout in docstring]
         drawn = [settled(replace(year, other=()), probe) for year in said or years]
         return max(drawn, key=lambda year: score(SPECS[year.spec], year, probe, p=0.25))
     if not binding.plan.draws:

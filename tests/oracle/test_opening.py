@@ -171,3 +171,27 @@ def test_more_layouts_there_and_back(layout, shape, own):
     moved = relaid(array, layout)
     assert moved.shape == own
     np.testing.assert_array_equal(restored(moved, layout, shape), array)
+
+
+OWN_NAMES = """
+import torch
+
+
+class Linear(torch.nn.Module):
+    def __init__(self, in_features, out_features, bias=True):
+        super().__init__()
+        self.kernel = torch.nn.Parameter(torch.zeros(out_features, in_features))
+        self.shift = torch.nn.Parameter(torch.zeros(out_features)) if bias else None
+
+    def forward(self, x):
+        return torch.nn.functional.linear(x, self.kernel, self.shift)
+"""
+
+
+def test_a_torch_module_with_names_of_its_own_is_not_called_wrong(tmp_path, monkeypatch):
+    (tmp_path / "names_of_its_own.py").write_text(OWN_NAMES)
+    monkeypatch.syspath_prepend(tmp_path)
+    (spec,) = check("names_of_its_own:Linear", cases=6)["specs"]
+    assert spec["verdict"] == "unjudged"
+    assert "no parameter 'weight' (it has: kernel, shift)" in spec["reason"]
+    assert 'params={"weight": ...}' in spec["reason"]

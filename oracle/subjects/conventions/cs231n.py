@@ -89,7 +89,8 @@ def _dropout(p: str, handout: str, *differences: str, **more: Any) -> Binding:
                 plan={"draws": "low"}, absent=("mask",), differences=differences, handout=handout, **more)  # fmt: skip
 
 
-_DROPS = _dropout("@p", "We drop each neuron output with probability p", "dropout-p-is-drop")  # until 2017
+# Until 2017 the hand-out dropped with probability p and the lecture kept with it: people did one or the other.
+_DROPS = _dropout("@p", "", "dropout-p-is-drop")
 _ADAM = {"learning_rate": "@lr", "beta1": "@betas[0]", "beta2": "@betas[1]", "epsilon": "@eps"}
 
 ROWS: tuple[Binding, ...] = (

@@ -2,6 +2,7 @@ import numpy as np
 
 
 def dropout_forward(x, dropout_param):
+    """- p: Dropout parameter. We drop each neuron output with probability p."""
     p, mode = dropout_param["p"], dropout_param["mode"]
     mask = None
     if mode == "train":
