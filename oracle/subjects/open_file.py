@@ -9,7 +9,7 @@ from typing import Any
 from oracle.layers import SPECS
 from oracle.subjects import Failure
 from oracle.subjects.classes import Methods, bind, described
-from oracle.subjects.conventions import CONVENTIONS, TORCH, UNSUPPORTED
+from oracle.subjects.conventions import CONVENTIONS, NO_LAYERS, TORCH, UNSUPPORTED
 from oracle.subjects.file import File, FileSubject, Session
 from oracle.subjects.names import spec_of
 from oracle.subjects.opened import Asked, Target, TargetError
@@ -93,6 +93,7 @@ def _recognise(target: Target, file: File, defines: dict[str, Any], asked: Asked
     unsaid = {name: methods for name, methods in defined.classes.items() if name not in asked.told.classes}
     known = recognised(Defined(defined.functions, unsaid), empty, asked.wanted, asked.convention, only)
     target.missing += known.missing
+    target.problems += [f"{name}: {NO_LAYERS[name]}" for name in defined.functions if name in NO_LAYERS]
     found = [course for course, _ in known.rows]
     for course, row in known.rows:
         session = Session(file)

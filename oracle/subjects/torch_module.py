@@ -123,8 +123,8 @@ class TorchModule(Subject):
             if target is None:
                 known = ", ".join(own) or "none"
                 raise NotNamed(
-                    f"{type(module).__name__} has no parameter {self._own(name)!r} (it has: {known}); which it is can be "
-                    f'said in Python: oracle.assert_matches({type(module).__name__}, torch.nn.{self.spec}, '
+                    f"{type(module).__name__} has no parameter {self._own(name)!r} (it has: {known}); which one it is, "
+                    f'say in Python: oracle.assert_matches({type(module).__name__}, torch.nn.{self.spec}, '
                     f'params={{"{name}": ...}})'
                 )
             if tuple(target.shape) != array.shape:

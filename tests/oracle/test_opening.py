@@ -195,3 +195,10 @@ def test_a_torch_module_with_names_of_its_own_is_not_called_wrong(tmp_path, monk
     assert spec["verdict"] == "unjudged"
     assert "no parameter 'weight' (it has: kernel, shift)" in spec["reason"]
     assert 'params={"weight": ...}' in spec["reason"]
+
+
+def test_what_a_course_asks_for_and_is_no_layer_is_said(tmp_path):
+    path = tmp_path / "softmax.py"
+    path.write_text("def softmax_loss_naive(W, X, y, reg):\n    return 0.0, W\n")
+    with pytest.raises(TargetError, match="softmax_loss_naive: a loss with its weights .* is no layer"):
+        check(str(path))

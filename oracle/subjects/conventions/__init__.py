@@ -21,6 +21,8 @@ UNSUPPORTED = {
     ),
 }
 
+NO_LAYERS = cs231n.NO_LAYERS  # functions that courses ask for and that cannot be judged, and why
+
 CONVENTIONS: dict[str, tuple[Binding, ...]] = {
     "cs231n": cs231n.ROWS,
     "dlai": dlai.ROWS,

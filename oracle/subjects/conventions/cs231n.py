@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from oracle.subjects.binding import ANY, Binding
+from oracle.subjects.binding import ANY, FREE, Binding
 from oracle.subjects.conventions.rows import (
     ALL,
     BATCH_NORM,
@@ -127,7 +127,7 @@ ROWS: tuple[Binding, ...] = (
          axes=(2,)),
     pair("Linear", "temporal_affine_forward", "temporal_affine_backward", _AFFINE, ALL, LINEAR,
          layouts={"weight": "OI->IO"}, axes=(3,)),
-    loss("CrossEntropyLoss", "softmax_loss", CROSS_ENTROPY),
+    loss("CrossEntropyLoss", "softmax_loss", CROSS_ENTROPY, conventions=(*FREE, "log-of-zero")),  # 2016's hand-out
     loss("MultiMarginLoss", "svm_loss", MARGIN, differences=("sum-over-classes",)),
     _optimizer("SGD", "sgd", {"learning_rate": "@lr"}, {}),
     _optimizer("SGD", "sgd_momentum", {"learning_rate": "@lr", "momentum": "@momentum"}, {}, fixed=MOMENTUM,
@@ -136,3 +136,12 @@ ROWS: tuple[Binding, ...] = (
                {"square_avg": "cache"}),
     _optimizer("Adam", "adam", _ADAM, {"exp_avg": "m", "exp_avg_sq": "v"}),
 )  # fmt: skip
+
+# What the assignments ask for and no layer of torch.nn is.
+_WITH_WEIGHTS = (
+    "a loss with its weights and regularisation is no layer of torch.nn, and not judged; softmax_loss(x, y) and "
+    "svm_loss(x, y) of layers.py are"
+)
+NO_LAYERS = {
+    f"{loss}_loss_{way}": _WITH_WEIGHTS for loss in ("svm", "softmax") for way in ("naive", "vectorized")
+}  # fmt: skip
