@@ -200,5 +200,5 @@ def test_a_torch_module_with_names_of_its_own_is_not_called_wrong(tmp_path, monk
 def test_what_a_course_asks_for_and_is_no_layer_is_said(tmp_path):
     path = tmp_path / "softmax.py"
     path.write_text("def softmax_loss_naive(W, X, y, reg):\n    return 0.0, W\n")
-    with pytest.raises(TargetError, match="softmax_loss_naive: a loss with its weights .* is no layer"):
+    with pytest.raises(TargetError, match=r"softmax_loss_naive: a loss with its weights .* is no layer"):
         check(str(path))
