@@ -93,7 +93,11 @@ def _recognise(target: Target, file: File, defines: dict[str, Any], asked: Asked
     unsaid = {name: methods for name, methods in defined.classes.items() if name not in asked.told.classes}
     known = recognised(Defined(defined.functions, unsaid), empty, asked.wanted, asked.convention, only)
     target.missing += known.missing
-    target.problems += [f"{name}: {NO_LAYERS[name]}" for name in defined.functions if name in NO_LAYERS]
+    found_here = {**defined.functions, **defined.classes}
+    target.problems += [f"{name}: {NO_LAYERS[name]}" for name in found_here if name in NO_LAYERS]
+    for name, course in known.others.items():
+        arguments = ", ".join(argument for argument, _ in defined.functions[name])
+        target.problems.append(f"{name}({arguments}) is not what {course} calls by that name, and not judged")
     found = [course for course, _ in known.rows]
     for course, row in known.rows:
         session = Session(file)

@@ -1,6 +1,7 @@
 """Opening what people have: notebooks, zips, files that are broken in places, and what --map says of a class."""
 
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -197,8 +198,33 @@ def test_a_torch_module_with_names_of_its_own_is_not_called_wrong(tmp_path, monk
     assert 'params={"weight": ...}' in spec["reason"]
 
 
-def test_what_a_course_asks_for_and_is_no_layer_is_said(tmp_path):
+NO_LAYER = """
+def softmax_loss(W, X, y, reg):
+    return 0.0, W
+
+def svm_loss_naive(W, X, y, reg):
+    return 0.0, W
+
+def sgd(params, lr, batch_size):
+    pass
+
+class TwoLayerNet:
+    def loss(self, X, y=None):
+        return X
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "svm_loss_naive: a loss with its weights and regularisation is no layer",
+        "TwoLayerNet: a network as a whole is no layer",
+        "softmax_loss(W, X, y, reg) is not what cs231n calls by that name",
+        "sgd(params, lr, batch_size) is not what cs231n calls by that name",
+    ],
+)
+def test_what_is_no_layer_in_spite_of_its_name_is_said_and_not_called_wrong(tmp_path, said):
     path = tmp_path / "softmax.py"
-    path.write_text("def softmax_loss_naive(W, X, y, reg):\n    return 0.0, W\n")
-    with pytest.raises(TargetError, match=r"softmax_loss_naive: a loss with its weights .* is no layer"):
+    path.write_text(NO_LAYER)
+    with pytest.raises(TargetError, match=re.escape(said)):
         check(str(path))

@@ -21,7 +21,7 @@ UNSUPPORTED = {
     ),
 }
 
-NO_LAYERS = cs231n.NO_LAYERS  # functions that courses ask for and that cannot be judged, and why
+NO_LAYERS = cs231n.NO_LAYERS  # what courses ask for and no layer of torch.nn is, and why
 
 CONVENTIONS: dict[str, tuple[Binding, ...]] = {
     "cs231n": cs231n.ROWS,

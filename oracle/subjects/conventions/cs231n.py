@@ -52,7 +52,7 @@ def _optimizer(spec: str, function: str, config: Mapping[str, Any], state: Mappi
     accepts, fixed = OPTIMIZERS[spec]
     plan = Plan(Step(function, ("$weight", "$g", "$config"), {}, ("weight", "config")), given={"config": config},
                 read={name: f"$config[{key}]" for name, key in state.items()}, state=("weight",), over="g")  # fmt: skip
-    return Binding(spec, function, plan, accepts, **{"fixed": fixed, **more})
+    return Binding(spec, function, plan, accepts, tells=("config",), **{"fixed": fixed, **more})
 
 
 # Captioning: sequences are (N, T, D), one bias stands for torch's two, and the gates of an LSTM are i, f, o, g.
@@ -142,6 +142,8 @@ _WITH_WEIGHTS = (
     "a loss with its weights and regularisation is no layer of torch.nn, and not judged; softmax_loss(x, y) and "
     "svm_loss(x, y) of layers.py are"
 )
+_NETWORK = "a network as a whole is no layer of torch.nn, and not judged; the functions of layers.py are"
 NO_LAYERS = {
-    f"{loss}_loss_{way}": _WITH_WEIGHTS for loss in ("svm", "softmax") for way in ("naive", "vectorized")
-}  # fmt: skip
+    **{f"{loss}_loss_{way}": _WITH_WEIGHTS for loss in ("svm", "softmax") for way in ("naive", "vectorized")},
+    **dict.fromkeys(("TwoLayerNet", "FullyConnectedNet", "ThreeLayerConvNet", "CaptioningRNN"), _NETWORK),
+}
