@@ -45,6 +45,7 @@ class Binding:
     axes         how many axes its first input may have, where that is not left to torch
     sums         array of its own -> those of torch's that it is the sum of: one bias for two
     tells        words of which one must be among the arguments for the row to be recognised
+    names        what the arguments of its forward are called, in order and in small letters, where it is no one else's
     other        what other years of the course mean by the same names: the docstring says it, or a trial run
     handout      words of its docstring with which a year leaves no other reading
     says         mistake -> (hint, fix) in the words of the course, where torch's would lead astray
@@ -69,6 +70,7 @@ class Binding:
     needed: tuple[str, ...] = ()
     axes: tuple[int, ...] | None = None
     sums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
     other: tuple[Binding, ...] = ()
     handout: str = ""
     says: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -26,6 +26,7 @@ from oracle.worker.limits import MB, IsolationError, Limits, demand
 from oracle.worker.protocol import LISTING, TO_GRADER, Caps, ProtocolError, strides_of
 from oracle.worker.starting import server
 
+_RETURNED = re.compile(r"\w+ returned .+ was expected")  # oracle.subjects.plan
 _LINE = re.compile(r"([^\0]{1,100}), line (\d{1,7})")
 _NUMPYS = {"LinAlgError", "AxisError", "UFuncTypeError", "_UFuncNoLoopError", "_UFuncBinaryResolutionError"}
 _OWN_KINDS = {"ended", "memory", "Unavailable"}
@@ -217,14 +218,15 @@ class Session:
 
 
 class FileSubject(Subject):
-    """One layer of a file, run in a worker of its own."""
+    """One layer of a file, run in a worker of its own. `guessed` is the course that a function was taken for by its
+    name alone: one that returns something else is nobody's homework then."""
 
-    def __init__(self, binding: Binding, session: Session):
+    def __init__(self, binding: Binding, session: Session, guessed: str = ""):
         self.spec, self.implements = binding.spec, binding.implements
         self.conventions, self.fixed, self.says = binding.conventions, binding.fixed, binding.says
         old = ("old-numpy",) if uses_old_numpy(session.file.tree) else ()
         self.notes = [(id, DIFFERENCES[id].text) for id in (*binding.differences, *old)]
-        self.binding, self._session = binding, session
+        self.binding, self._session, self._guessed = binding, session, guessed
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
         return self.binding.takes(settings, shapes, training)
@@ -237,6 +239,10 @@ class FileSubject(Subject):
             answer, _ = self._session.run(self.binding.plan_for(call), self.binding.arrays_for(call))
         except ProtocolError as error:  # the case itself is too large to be sent
             return Answer(failures={"forward": Failure("unjudged", str(error))})
+        failure = answer.failures.get("forward")
+        if self._guessed and failure is not None and _RETURNED.fullmatch(failure.message):
+            said = f"{failure.message}; where it is to be {self._guessed}'s, say --convention {self._guessed}"
+            return Answer(failures={"forward": Failure("unjudged", said)})
         return self.binding.answer_for(call, answer)
 
     def close(self) -> None:

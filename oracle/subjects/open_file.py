@@ -107,7 +107,8 @@ def _recognise(target: Target, file: File, defines: dict[str, Any], asked: Asked
         except Unjudged as error:
             target.unjudged.append((row.spec, row.implements, str(error)))
             continue
-        target.subjects.append(FileSubject(row, session))
+        guessed = course if asked.convention == "auto" and row.plan.make is None else ""
+        target.subjects.append(FileSubject(row, session, guessed))
         target.bindings.append(f"{row.implements} -> {row.spec} ({course})")
     if asked.convention in ("auto", "class"):
         classes = {name: methods for name, methods in defined.classes.items()

@@ -125,6 +125,8 @@ def _fits(row: Binding, defined: Defined, asked_for: bool) -> bool:
     needed = calls[: 2 if row.plan.make else 1]
     if any(call is None for call in needed) or (row.plan.make and row.plan.make.function not in defined.classes):
         return False
+    if row.names and not asked_for and row.names != tuple(name.lower() for name, _ in calls[0] or ()):
+        return False
     if row.plan.make is None and row.plan.backward is not None and not row.tells:
         return True  # a name that no other course has
     if not all(call is None or _takes(call, step) for call, step in zip(calls, steps)):

@@ -30,7 +30,8 @@ def settled(binding: Binding, probe: Probe, docstring: str = "") -> Binding:
         years = (binding, *binding.other)
         said = [year for year in years if year.handout and year.handout in docstring]
         drawn = [settled(replace(year, other=()), probe) for year in said or years]
-        return max(drawn, key=lambda year: score(SPECS[year.spec], year, probe, p=0.25))
+        telling: dict[str, Any] = {"p": 0.25} if "p" in binding.accepts else {}  # 0.5 to keep is 0.5 to drop
+        return max(drawn, key=lambda year: score(SPECS[year.spec], year, probe, **telling))
     if not binding.plan.draws:
         return binding
     call = trial(SPECS[binding.spec], binding=binding)

@@ -43,6 +43,7 @@ _RUNNING: dict[str, Any] = {
     },
     "absent": COUNT,
     "evaluation": "forward",
+    "tells": ("bn_param",),
     "differences": ("biased-running-variance", "momentum-inverted"),
 }
 
@@ -78,20 +79,26 @@ def _recurrent(spec: str, name: str, inputs: tuple[str, ...], outputs: tuple[str
     forward = Step(f"{name}_forward", (*(f"${each}" for each in (*inputs, *weights)), "$bias"), {}, (*outputs, "cache"))
     backward = Step(f"{name}_backward", (*(f"$d{each}" for each in outputs), "$cache"), {},
                     tuple(f"d{each}" for each in (*inputs, *weights, biases[0])))  # fmt: skip
+    called = {"h0": "prev_h", "c0": "prev_c"} if name.endswith("_step") else {}
+    names = (*(called.get(each, each) for each in inputs), "wx", "wh", "b")
     own = dict.fromkeys(weights, f"OI->IO{gates}") | dict.fromkeys(("bias", biases[0]), gates and f"O->O{gates}")
     return Binding(spec, f"{name}_forward, {name}_backward", Plan(forward, backward), _SIZES, fixed,
                    layouts={**own, **layouts}, absent=(f"d{biases[1]}", *absent), needed=("h0",),
-                   sums={"bias": biases}, **more)  # fmt: skip
+                   names=names, sums={"bias": biases}, **more)  # fmt: skip
 
 
 def _dropout(p: str, handout: str, *differences: str, **more: Any) -> Binding:
     return pair("Dropout", "dropout_forward", "dropout_backward", ("$x", {"p": p, "mode": "@mode"}), ("dx",), DROPOUT,
-                plan={"draws": "low"}, absent=("mask",), differences=differences, handout=handout, **more)  # fmt: skip
+                plan={"draws": "low"}, absent=("mask",), differences=differences, handout=handout,
+                tells=("dropout_param",), **more)  # fmt: skip
 
 
 # Until 2017 the hand-out dropped with probability p and the lecture kept with it: people did one or the other.
 _DROPS = _dropout("@p", "", "dropout-p-is-drop")
 _ADAM = {"learning_rate": "@lr", "beta1": "@betas[0]", "beta2": "@betas[1]", "epsilon": "@eps"}
+_MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v"}
+# In 2017 the hand-out began with t = 1, and its check with a t of its own that is counted up before it is used.
+_COUNTED = _optimizer("Adam", "adam", {**_ADAM, "t": 0}, _MOMENTS, differences=("step-counter-given",))
 
 ROWS: tuple[Binding, ...] = (
     pair("Linear", "affine_forward", "affine_backward", _AFFINE, ALL, LINEAR, layouts={"weight": "OI->IO"},
@@ -108,10 +115,10 @@ ROWS: tuple[Binding, ...] = (
     pair("BatchNorm2d", "spatial_batchnorm_forward", "spatial_batchnorm_backward", _NORM, ALL, BATCH_NORM,
          shapes="some images", **_RUNNING),
     pair("LayerNorm", "layernorm_forward", "layernorm_backward", ("$x", "$weight", "$bias", {"eps": "@eps"}), ALL,
-         LAYER_NORM, shapes="matrix"),
+         LAYER_NORM, shapes="matrix", tells=("ln_param",)),
     pair("GroupNorm", "spatial_groupnorm_forward", "spatial_groupnorm_backward",
          ("$x", "$weight", "$bias", "@num_groups", {"eps": "@eps"}), ALL, GROUP_NORM, shapes="images",
-         layouts={"weight": "C->1C11", "bias": "C->1C11"}),
+         tells=("gn_param",), layouts={"weight": "C->1C11", "bias": "C->1C11"}),
     _dropout("@1-p", "We keep each neuron output with probability p", "dropout-p-is-keep", other=(_DROPS,)),
     _recurrent("RNNCell", "rnn_step", ("x", "h0"), ("out",), {"bias": True, "nonlinearity": "tanh"}, axes=(2,),
                states=("h0",)),
@@ -134,7 +141,7 @@ ROWS: tuple[Binding, ...] = (
                absent=("momentum_buffer",), differences=("lr-inside-velocity",)),
     _optimizer("RMSprop", "rmsprop", {"learning_rate": "@lr", "decay_rate": "@alpha", "epsilon": "@eps"},
                {"square_avg": "cache"}),
-    _optimizer("Adam", "adam", _ADAM, {"exp_avg": "m", "exp_avg_sq": "v"}),
+    _optimizer("Adam", "adam", _ADAM, _MOMENTS, other=(_COUNTED,)),
 )  # fmt: skip
 
 # What the assignments ask for and no layer of torch.nn is.
