@@ -93,7 +93,8 @@ def _least(name: str, least: Any, whole: bool) -> list[Term]:
 
 
 def _value(name: str, value: Any, largest: bool) -> list[Term]:
-    found = [Term(f"{name} = {value}", f"{name} is not {value}", _all(name, value))]
+    is_it, is_not = f"{name} = {value}", f"{name} is not {value}"
+    found = [Term(is_it, is_not, _all(name, value)), Term(is_not, is_it, lambda table: not _all(name, value)(table))]
     if not largest:
         above, below = f"{name} > {value}", f"{name} <= {value}"
         found += [Term(above, below, _above(name, value)), Term(below, above, _up_to(name, value))]

@@ -71,7 +71,7 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
             diagnoses[tensor] = found
     if not judgement.failed:
         return judgement, Findings(excused=excused)
-    derivative = {} if slow or "out" not in _wrong_tensors(judgement) else own_derivative(subject, fresh)
+    derivative = own_derivative(subject, fresh) if not slow and _has_wrong_values(judgement, "out") else {}
     if "out" in diagnoses:  # a gradient that is right for this forward has no mistake of its own
         diagnoses = {name: found for name, found in diagnoses.items() if not derivative.get(name)}
     when = _when(judgement, diagnoses, judged, () if slow else fresh)
@@ -81,6 +81,11 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
 
 def _wrong_tensors(judgement: Judgement) -> list[str]:
     return [name for name, results in judgement.tensors.items() if any(result.failed for result in results)]
+
+
+def _has_wrong_values(judgement: Judgement, tensor: str) -> bool:
+    """One that only raises, where it is refused, is not wrong where it answers."""
+    return any(result.failed and result.status == "ran" for result in judgement.tensors.get(tensor, ()))
 
 
 def _second_look(judgement: Judgement, tensor: str) -> Diagnosis | None:

@@ -65,7 +65,7 @@ def judge_case(subject: Subject, case: Case) -> CaseResult:
 
 
 def _judged(subject: Subject, case: Case) -> CaseResult:
-    call = case.call()
+    call = _what_there_is(subject, case.call())
     answer = subject.run(call)
     stopped = any(failure.stopped for failure in answer.failures.values())
     again = answer if stopped else subject.run(call)
@@ -84,6 +84,16 @@ def _judged(subject: Subject, case: Case) -> CaseResult:
             tensors[name] = TensorResult("ran", "wrong", None, said, mistake="modifies-input")
     flat = tuple(name for name, array in expected.tensors.items() if array.size > 1 and (array == array.flat[0]).all())
     return CaseResult(case, tensors, answer.failures, tuple(notes), flat, answer.notes, call, answer, expected)
+
+
+def _what_there_is(subject: Subject, call: Call) -> Call:
+    """The call with zeros for both where the subject does not have an input or an output: a last state that it does not
+    return has no gradient, a first one that it does not take is 0."""
+    inputs = {name: np.zeros_like(array) if subject.lacks(call, name) else array for name, array in call.inputs.items()}
+    upstream = {
+        name: np.zeros_like(array) if subject.lacks(call, name[1:]) else array for name, array in call.upstream.items()
+    }
+    return replace(call, inputs=inputs, upstream=upstream)
 
 
 def unjudged(case: Case, reason: str) -> CaseResult:

@@ -228,10 +228,11 @@ def _shift(axis: int, step: int, wraps: bool) -> Change:
 
 
 def _is_permuted(seen: Seen, axis: int) -> bool:
-    """Whether every slice of the answer is another slice of the right one, each used once."""
+    """Whether every slice of the answer is a slice of the right one, each used once, and not in the same order: what
+    lies just outside of its bound would fit there."""
     if seen.actual.shape != seen.expected.shape:
         return False
-    count, left = seen.expected.shape[axis], set(range(seen.expected.shape[axis]))
+    count, left, order = seen.expected.shape[axis], set(range(seen.expected.shape[axis])), []
     for place in range(count):
         given = seen.actual.take(place, axis)
         fits = (i for i in left if matches(replace(seen, actual=given), seen.expected.take(i, axis)))
@@ -239,7 +240,8 @@ def _is_permuted(seen: Seen, axis: int) -> bool:
         if found is None:
             return False
         left.remove(found)
-    return True
+        order.append(found)
+    return order != sorted(order)
 
 
 # ---- in another shape, or not finite

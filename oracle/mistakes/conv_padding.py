@@ -24,6 +24,13 @@ PADDING = (
         lambda facts: not padded(facts) or 0 in axes(facts["padding"]),
     ),
     Mistake(
+        "crop-hard-coded",
+        {"dx": tuple(((_CROP, f"dxp[(..., *(slice({p}, -{p}) for _ in k.before))]"),) for p in (1, 2))},
+        "padding is not the constant",
+        "a constant is cut off the padded gradient on each side, whatever the padding argument says",
+        "dx[:, :, P:P+H, P:P+W] with P = padding",
+    ),
+    Mistake(
         "no-crop-of-padding",
         {"dx": (
             ((_CROP, "dxp"),),

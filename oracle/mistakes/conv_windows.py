@@ -76,7 +76,7 @@ WINDOWS = (
             _with_size("[(h + 1) // s for h, s in zip(x.shape[2:], k.stride)]"),
             _with_size("[h // s for h, s in zip(xp.shape[2:], k.stride)]"),
         )},
-        "where the two formulas differ",
+        "the two formulas differ",
         "the output size does not depend on the kernel size",
         "(H + 2*P - F)//S + 1",
     ),

@@ -141,7 +141,7 @@ MISTAKES = (
             *(((_LOG_P, f"np.log(np.clip(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True), {e}, 1))"),) for e in EPSILONS),
             *(((_LOG_P, f"np.log(np.clip(np.exp(z) / np.exp(z).sum(axis=k.axis, keepdims=True), {e}, 1 - {e}))"),) for e in EPSILONS),
         )},
-        "a confident and wrong prediction",
+        "a prediction is confident and wrong",
         "the probability of a class is 0 in floating point, and its logarithm is -inf; or it is cut off below",
         "log p = I - max - log(sum of exp(I - max)): the logarithm of the sum, not of the quotient",
         large,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from oracle.mistakes.kernel import Family, Mistake, Variants
+from oracle.mistakes.kernel import Edit, Family, Mistake, Variants
 from oracle.mistakes.normalization_kernels import (
     dbias,
     dweight,
@@ -43,6 +43,12 @@ from oracle.mistakes.normalization_shared import (
 )
 
 # ---- of those with running statistics
+
+
+def _in_evaluation(root: str) -> Edit:
+    """Another root where the running statistics are used."""
+    return "np.sqrt(var + k.eps)", f"({root} if k.running else np.sqrt(var + k.eps))"
+
 
 _RUNNING = (
     Mistake(
@@ -102,6 +108,22 @@ _RUNNING = (
         "the running statistics are used in training; there it is the batch's own that normalise it",
         "xhat = (I - mean) / sqrt(var + eps) with mean and var of the batch",
         trained,
+    ),
+    Mistake(
+        "eps-outside-sqrt-in-evaluation",
+        {tensor: ((_in_evaluation("np.sqrt(var) + k.eps"),),) for tensor in OWN},
+        "evaluation",
+        "in evaluation eps is added to the running standard deviation; it belongs to the variance, under the root, as in training",
+        "xhat = (I - running_mean) / sqrt(running_var + eps)",
+        evaluated,
+    ),
+    Mistake(
+        "eps-missing-in-evaluation",
+        {tensor: ((_in_evaluation("np.sqrt(var)"),),) for tensor in OWN},
+        "evaluation",
+        "in evaluation eps is not added to the running variance; in training it is",
+        "xhat = (I - running_mean) / sqrt(running_var + eps)",
+        evaluated,
     ),
 )  # fmt: skip
 
@@ -286,21 +308,25 @@ _RMS = (
 )  # fmt: skip
 
 _SQUARE = "(x * x).mean(axis=k.axes, keepdims=True)"
-_ONE_PASS = (MEAN, _SQUARE)
-_OF_ROWS = ("np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]).mean(axis=0).reshape(k.affine)",
-            "(np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]) ** 2).mean(axis=0).reshape(k.affine)")  # fmt: skip
+_N = "(x.size // mean.size)"
+_ONE_PASS = ((MEAN, f"{_SQUARE} - mean * mean"),
+             (MEAN, f"(x * x).sum(axis=k.axes, keepdims=True) / {_N} - x.sum(axis=k.axes, keepdims=True) ** 2 / {_N} ** 2"))  # fmt: skip
+_ROWS_OF = "np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])"
+_OF_ROWS = ((f"{_ROWS_OF}.mean(axis=0).reshape(k.affine)", f"({_ROWS_OF} ** 2).mean(axis=0).reshape(k.affine) - mean * mean"),
+            (f"{_ROWS_OF}.mean(axis=0).reshape(k.affine)",
+             f"(({_ROWS_OF} ** 2).sum(axis=0) / {_N} - {_ROWS_OF}.sum(axis=0) ** 2 / {_N} ** 2).reshape(k.affine)"))  # fmt: skip
 _OF_CENTRED = CENTRED + common("var", "(x - mean)")
 _CHANNELS: dict[str, Callable[..., np.ndarray]] = {"out": out, "dx": dx, "dweight": dweight, "dbias": dbias, "running_mean": running_mean,
              "running_var": running_var, "num_batches_tracked": num_batches_tracked}  # fmt: skip
 _SAMPLES: dict[str, Callable[..., np.ndarray]] = {"out": out, "dx": dx, "dweight": dweight, "dbias": dbias}
 
 FAMILIES = (
-    Family(_CHANNELS, (*_BATCH, *_OF_CENTRED, *_RUNNING, one_pass(_ONE_PASS, _OF_ROWS)), prepare_channels,
+    Family(_CHANNELS, (*_BATCH, *_OF_CENTRED, *_RUNNING, one_pass(*_ONE_PASS, *_OF_ROWS)), prepare_channels,
            ("BatchNorm2d", "BatchNorm1d", "BatchNorm3d")),
-    Family(_CHANNELS, (*_INSTANCE, *_OF_CENTRED, *_RUNNING, one_pass(_ONE_PASS)), prepare_channels,
+    Family(_CHANNELS, (*_INSTANCE, *_OF_CENTRED, *_RUNNING, one_pass(*_ONE_PASS)), prepare_channels,
            ("InstanceNorm2d", "InstanceNorm1d", "InstanceNorm3d")),
-    Family(_SAMPLES, (*_LAYER, *_OF_CENTRED, one_pass(_ONE_PASS)), prepare_rows, ("LayerNorm",)),
-    Family(_SAMPLES, (*_GROUPS, *_OF_CENTRED, one_pass(_ONE_PASS)), prepare_groups, ("GroupNorm",)),
+    Family(_SAMPLES, (*_LAYER, *_OF_CENTRED, one_pass(*_ONE_PASS)), prepare_rows, ("LayerNorm",)),
+    Family(_SAMPLES, (*_GROUPS, *_OF_CENTRED, one_pass(*_ONE_PASS)), prepare_groups, ("GroupNorm",)),
     Family({"out": rms_out, "dx": rms_dx, "dweight": rms_dweight}, _RMS + common(_SQUARES, "x", bias=False),
            prepare_rows, ("RMSNorm",)),
     LOCAL,

@@ -42,12 +42,12 @@ def over(*axes: str) -> dict[str, Variants]:
     return everywhere(*((("axis=k.axes", f"axis={other}"),) for other in axes))
 
 
-def _cast(tensor: str, mean: str, square: str) -> tuple[tuple[str, str], ...]:
-    """The mean of the squares minus the square of the mean, in the dtype of the input."""
+def _cast(tensor: str, mean: str, var: str) -> tuple[tuple[str, str], ...]:
+    """The mean and the variance from sums over the input alone, in its dtype."""
     typed = ("x = x.reshape(k.shape)", "x = x.reshape(k.shape).astype(k.dtype)")
     if tensor != "out":
         typed = ("x, dout = x.reshape(k.shape)", "x, dout = x.reshape(k.shape).astype(k.dtype)")
-    found = (typed, (f"var = {VAR}", f"var = {square} - mean * mean"))
+    found = (typed, (f"var = {VAR}", f"var = {var}"))
     return found if mean == MEAN else (*found, (f"mean = {MEAN}", f"mean = {mean}"))
 
 
@@ -55,7 +55,7 @@ def one_pass(*ways: tuple[str, str]) -> Mistake:
     return Mistake(
         "one-pass-variance",
         {tensor: tuple(_cast(tensor, *way) for way in ways) for tensor in OWN},
-        "a mean far from 0",
+        "the mean is far from 0",
         "mean(I^2) - mean^2 cancels where the mean is far from 0: few digits of the variance are left, or it is negative",
         "var = ((I - mean)**2).mean(), from the centred values",
         on_own_statistics,

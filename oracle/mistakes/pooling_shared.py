@@ -52,14 +52,14 @@ SHARED = (
     Mistake(
         "output-size-ignores-stride",
         {"out": (_size("h // f"), _size("h - f + 1"))},
-        "where the two formulas differ",
+        "the two formulas differ",
         "the output size does not depend on the stride",
         "(H + 2*P - Ps)//S + 1",
     ),
     Mistake(
         "output-size-ignores-kernel",
         {"out": (_size("h // s"), _size("-(-h // s)"), _size("(h + 2 * p) // s"), _size("(h + 2 * p - 1) // s + 1"))},
-        "where the two formulas differ",
+        "the two formulas differ",
         "the output size does not depend on the window's size",
         "(H + 2*P - Ps)//S + 1",
     ),

@@ -95,11 +95,12 @@ def spec_report(judgement: Judgement, findings: Findings) -> Json:
             "tensor": found.tensor,
             "explains": found.explains,
             "of": found.of,
-            "hint": mistake.hint,
-            "fix": mistake.fix,
+            "hint": hint,
+            "fix": fix,
         }
         for found in findings.diagnoses.values()
         for mistake in found.mistakes
+        for hint, fix in [judgement.subject.says.get(mistake.id, (mistake.hint, mistake.fix))]
     ]
     ids = dict.fromkeys(note for result in judgement.results for note in result.notes)
     report["notes"] = [{"id": note, "text": NOTES[note]} for note in ids]

@@ -150,6 +150,7 @@ class Subject(ABC):
     conventions  ids of differences from torch that its course leaves open: never wrong
     fixed        setting -> the value that is written in its code: cases are made with it
     notes        (id, text) of what its course prescribes and torch does otherwise
+    says         mistake -> (hint, fix) in the words of its course, where torch's would lead astray
     """
 
     spec: str
@@ -157,6 +158,7 @@ class Subject(ABC):
     conventions: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = MappingProxyType({})
     notes: Sequence[tuple[str, str]] = ()
+    says: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
     @abstractmethod
     def takes(

@@ -45,6 +45,10 @@ class Binding:
     axes         how many axes its first input may have, where that is not left to torch
     sums         array of its own -> those of torch's that it is the sum of: one bias for two
     tells        words of which one must be among the arguments for the row to be recognised
+    names        what the arguments of its forward are called, in order and in small letters, where it is no one else's
+    other        what other years of the course mean by the same names: the docstring says it, or a trial run
+    handout      words of its docstring with which a year leaves no other reading
+    says         mistake -> (hint, fix) in the words of the course, where torch's would lead astray
     """
 
     spec: str
@@ -66,12 +70,17 @@ class Binding:
     needed: tuple[str, ...] = ()
     axes: tuple[int, ...] | None = None
     sums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    other: tuple[Binding, ...] = ()
+    handout: str = ""
+    says: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def forward_only(self) -> Binding:
         """For a file that has the forward alone."""
         implements = re.sub(r", [\w.]+", "", self.implements)  # "pool_forward, pool_backward (max)"
         absent = (*self.absent, "dx", "dweight", "dbias") if self.optional else self.absent
-        return replace(self, implements=implements, absent=absent, plan=replace(self.plan, backward=None))
+        return replace(self, implements=implements, absent=absent, plan=replace(self.plan, backward=None),
+                       other=tuple(other.forward_only() for other in self.other))  # fmt: skip
 
     def takes(self, settings: Mapping[str, Any], shapes: Shapes | None, training: bool = True) -> bool:
         if shapes and any(0 in shape for shape in shapes.values()):
@@ -278,11 +287,21 @@ def _axes(count: int) -> Callable[[Mapping[str, Any], Shapes], bool]:
 
 
 def _divisible(settings: Mapping[str, Any], shapes: Shapes) -> bool:
+    if isinstance(settings["padding"], str):  # "same" is for a stride of 1
+        return True
     sizes = shapes["x"][2:]
-    windows, strides = (
-        [setting(settings, f"{name}[{axis}]", {}) for axis in range(len(sizes))] for name in ("kernel_size", "stride")
+    windows, strides, pads = (
+        [setting(settings, f"{name}[{axis}]", {}) for axis in range(len(sizes))]
+        for name in ("kernel_size", "stride", "padding")
     )
-    return all((size - window) % stride == 0 for size, window, stride in zip(sizes, windows, strides))
+    return all((size + 2 * pad - window) % stride == 0
+               for size, window, stride, pad in zip(sizes, windows, strides, pads))  # fmt: skip
+
+
+def _tiles(settings: Mapping[str, Any], shapes: Shapes) -> bool:
+    one = {"kernel_size": INT, "stride": INT}
+    window, stride = (setting(settings, name, one) for name in one)
+    return window == stride and not isinstance(window, tuple) and _divisible(settings, shapes)
 
 
 def _rows(settings: Mapping[str, Any], shapes: Shapes) -> bool:
@@ -295,6 +314,7 @@ PROMISES: dict[str, Callable[[Mapping[str, Any], Shapes], bool]] = {
     "images": _axes(4),
     "batch": lambda settings, shapes: all(len(shape) > 1 for shape in shapes.values()),  # ... or more
     "divisible": _divisible,  # the windows cover the image without a rest
+    "tiles": _tiles,  # square windows side by side, which cover it
     "labels": _rows,  # one row of scores an image, one label each
     "one grey image": lambda settings, shapes: shapes["x"][:2] == (1, 1),
     "one image": lambda settings, shapes: shapes["x"][0] == 1,

@@ -72,6 +72,14 @@ DIFFERENCES: dict[str, Difference] = {
         ("running_var",), _unbiased),
     "momentum-inverted": Difference("momentum is what is kept of the running statistics; torch's is 1 minus it"),
     "dropout-p-is-keep": Difference("p is the probability to keep an element; torch's is that of dropping it"),
+    "dropout-p-is-drop": Difference(
+        "p is the probability of dropping an element, as torch's and that of the course's hand-outs until 2017; since "
+        "2018 it is the probability to keep one"),
+    "cell-state-inside": Difference(
+        "the first cell state is 0 and the last is not returned; torch takes and returns both"),
+    "step-counter-given": Difference(
+        "the counter of the steps is given as 0 here; by the default in the code, as in the hand-out of 2017, the "
+        "first step would be the second"),
     "dropout-not-inverted": Difference(
         "training multiplies by the mask alone and evaluation by 1 - p; torch divides by 1 - p in training",
         ("out", "dx"), _kept),

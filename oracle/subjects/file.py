@@ -16,30 +16,20 @@ import numpy as np
 from oracle.subjects import Answer, Call, Failure, Subject
 from oracle.subjects.binding import Binding
 from oracle.subjects.differences import DIFFERENCES
+from oracle.subjects.hints import excused, hint
 from oracle.subjects.neighbours import neighbours
 from oracle.subjects.notebook import Place, code_of
 from oracle.subjects.plan import Plan
-from oracle.subjects.reading import decoded, statements, uses_old_numpy
+from oracle.subjects.reading import decoded, statements, uses_old_numpy, uses_xrange
 from oracle.worker.client import Worker, WorkerEnded
 from oracle.worker.limits import MB, IsolationError, Limits, demand
 from oracle.worker.protocol import LISTING, TO_GRADER, Caps, ProtocolError, strides_of
 from oracle.worker.starting import server
 
+_RETURNED = re.compile(r"\w+ returned .+ was expected")  # oracle.subjects.plan
 _LINE = re.compile(r"([^\0]{1,100}), line (\d{1,7})")
 _NUMPYS = {"LinAlgError", "AxisError", "UFuncTypeError", "_UFuncNoLoopError", "_UFuncBinaryResolutionError"}
 _OWN_KINDS = {"ended", "memory", "Unavailable"}
-# What failed under this NumPy or Python alone: what to write instead.
-_HINTS = {
-    "only 0-dimensional arrays can be converted": "; older NumPy took an array of one number here: write x.item()",
-    "setting an array element with a sequence": "; older NumPy took an array of one number here: write x.item()",
-    "name 'xrange' is not defined": "; xrange is Python 2: write range",
-    "_cython": "; that module of the course's must be built with Cython, and is not here",
-    "cannot be interpreted as an integer": "; in Python 2, / of integers was what // is now: write //",
-}
-_CONFINED = (
-    "; the code under test has no network and starts no program, and of all files it has the modules that it imports "
-    "and an empty folder"
-)
 
 
 class File:
@@ -58,6 +48,7 @@ class File:
             self.text = decoded(path.read_bytes())
         body, self.broken = statements(self.text, str(path))
         self.tree = ast.Module(body, [])
+        self._python_2 = uses_xrange(self.tree)
         self.raised: list[Failure] = []
         self.isolation = ""  # what its workers have
         self._only_definitions = False
@@ -145,12 +136,12 @@ class File:
     def _failure(self, entry: Sequence[str]) -> Failure:
         kind, message, place = entry
         known = isinstance(getattr(builtins, kind, None), type) or kind in _NUMPYS or kind in _OWN_KINDS
-        hint = next((hint for pattern, hint in _HINTS.items() if pattern in message), "")
+        if why := excused(kind, message, self._python_2):
+            return Failure("unjudged", why, *self._line(place))
+        said = hint(kind, message)
         if kind == "memory":
             message = f"more than {self.limits.memory // MB} MB: {message}"
-        if kind == "PermissionError" or (kind == "OSError" and "not permitted" in message):
-            hint = _CONFINED
-        return Failure(kind if known else "Exception", printable(message) + hint, *self._line(place))
+        return Failure(kind if known else "Exception", printable(message) + said, *self._line(place))
 
     def where(self, line: int) -> str:
         """ "line 12", "cell 3, line 5" of a notebook"""
@@ -227,14 +218,15 @@ class Session:
 
 
 class FileSubject(Subject):
-    """One layer of a file, run in a worker of its own."""
+    """One layer of a file, run in a worker of its own. `guessed` is the course that a function was taken for by its
+    name alone: one that returns something else is nobody's homework then."""
 
-    def __init__(self, binding: Binding, session: Session):
+    def __init__(self, binding: Binding, session: Session, guessed: str = ""):
         self.spec, self.implements = binding.spec, binding.implements
-        self.conventions, self.fixed = binding.conventions, binding.fixed
+        self.conventions, self.fixed, self.says = binding.conventions, binding.fixed, binding.says
         old = ("old-numpy",) if uses_old_numpy(session.file.tree) else ()
         self.notes = [(id, DIFFERENCES[id].text) for id in (*binding.differences, *old)]
-        self.binding, self._session = binding, session
+        self.binding, self._session, self._guessed = binding, session, guessed
 
     def takes(self, settings: Mapping[str, Any], training: bool, shapes: Mapping | None = None) -> bool:
         return self.binding.takes(settings, shapes, training)
@@ -247,6 +239,10 @@ class FileSubject(Subject):
             answer, _ = self._session.run(self.binding.plan_for(call), self.binding.arrays_for(call))
         except ProtocolError as error:  # the case itself is too large to be sent
             return Answer(failures={"forward": Failure("unjudged", str(error))})
+        failure = answer.failures.get("forward")
+        if self._guessed and failure is not None and _RETURNED.fullmatch(failure.message):
+            said = f"{failure.message}; where it is to be {self._guessed}'s, say --convention {self._guessed}"
+            return Answer(failures={"forward": Failure("unjudged", said)})
         return self.binding.answer_for(call, answer)
 
     def close(self) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 from oracle.layers import SPECS
 from oracle.subjects import Failure
 from oracle.subjects.classes import Methods, bind, described
-from oracle.subjects.conventions import CONVENTIONS, TORCH, UNSUPPORTED
+from oracle.subjects.conventions import CONVENTIONS, NO_LAYERS, TORCH, UNSUPPORTED
 from oracle.subjects.file import File, FileSubject, Session
 from oracle.subjects.names import spec_of
 from oracle.subjects.opened import Asked, Target, TargetError
 from oracle.subjects.places import Unreadable
 from oracle.subjects.probe import Probe, Unjudged
-from oracle.subjects.reading import imports, python_2, static_methods, unfilled
+from oracle.subjects.reading import docstring, imports, python_2, static_methods, unfilled
 from oracle.subjects.recognise import Defined, recognised
 from oracle.subjects.trials import settled
 from oracle.worker.client import WorkerEnded
@@ -93,16 +93,22 @@ def _recognise(target: Target, file: File, defines: dict[str, Any], asked: Asked
     unsaid = {name: methods for name, methods in defined.classes.items() if name not in asked.told.classes}
     known = recognised(Defined(defined.functions, unsaid), empty, asked.wanted, asked.convention, only)
     target.missing += known.missing
+    found_here = {**defined.functions, **defined.classes}
+    target.problems += [f"{name}: {NO_LAYERS[name]}" for name in found_here if name in NO_LAYERS]
+    for name, course in known.others.items():
+        arguments = ", ".join(argument for argument, _ in defined.functions[name])
+        target.problems.append(f"{name}({arguments}) is not what {course} calls by that name, and not judged")
     found = [course for course, _ in known.rows]
     for course, row in known.rows:
         session = Session(file)
         target._close.append(session.close)
         try:
-            row = settled(row, Probe(session, asked.end))
+            row = settled(row, Probe(session, asked.end), docstring(file.tree, row.plan.forward.function))
         except Unjudged as error:
             target.unjudged.append((row.spec, row.implements, str(error)))
             continue
-        target.subjects.append(FileSubject(row, session))
+        guessed = course if asked.convention == "auto" and row.plan.make is None else ""
+        target.subjects.append(FileSubject(row, session, guessed))
         target.bindings.append(f"{row.implements} -> {row.spec} ({course})")
     if asked.convention in ("auto", "class"):
         classes = {name: methods for name, methods in defined.classes.items()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -121,13 +122,22 @@ def execute(
                 for path, value in plan.set.items():
                     put(*_root(path, scope), _value(value, scope))
                 scope.update(results := run("forward", plan.forward))
-        return results | ({} if plan.backward else read()) | {"cache": None, **dict.fromkeys(plan.given)}
+        results |= changed_by_now() if plan.backward else read()
+        return results | {"cache": None, **dict.fromkeys(plan.given)}
 
     def backward(given: Call) -> dict[str, Any]:
         assert plan.backward is not None
         if not all(f"${name}" not in plan.backward.args or name in scope for name in plan.forward.returns):
             return {}  # the forward computed nothing: there is nothing to go back from
         return run("backward", plan.backward) | read()
+
+    def changed_by_now() -> dict[str, Any]:
+        """The state as the forward left it, in case that the backward raises: it is read again after that."""
+        found = {}
+        for name in plan.read.keys() & {*plan.state}:
+            with suppress(Exception):  # it may not be there yet
+                found[name] = get(*_root(plan.read[name], scope))
+        return found
 
     def read() -> dict[str, Any]:
         look("done", scope.get("object"))

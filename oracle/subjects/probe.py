@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +50,9 @@ class Probe:
         return answer, seen
 
 
-def score(spec: LayerSpec, binding: Binding, probe: Probe) -> tuple[int, int]:
+def score(spec: LayerSpec, binding: Binding, probe: Probe, **changes: Any) -> tuple[int, int]:
     """(tensors that are right, tensors of the right shape) of a trial run."""
-    call = trial(spec, binding=binding)
+    call = trial(spec, binding=binding, **changes)
     answer, _ = probe.run(binding, call)
     expected, came = Scratchnet(spec.name).run(call).tensors, binding.answer_for(call, answer).tensors
     alike = [name for name in expected if name in came and came[name].shape == expected[name].shape]

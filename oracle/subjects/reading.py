@@ -88,6 +88,16 @@ def python_2(text: str) -> list[int]:
     return [number for number, line in enumerate(text.splitlines(), 1) if _PYTHON_2.match(line)]
 
 
+def uses_xrange(tree: ast.Module) -> bool:
+    """Whether it needs Python 2's range: a name that it does not define or import itself."""
+    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    own |= {alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names}  # fmt: skip
+    own |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    read = any(isinstance(node, ast.Name) and node.id == "xrange" for node in ast.walk(tree))
+    return read and "xrange" not in own
+
+
 def static_methods(tree: ast.Module) -> set[str]:
     """ "Conv.forward" of each method that is declared static."""
     return {
@@ -113,6 +123,12 @@ def unfilled(tree: ast.Module) -> set[str]:
     return {name for name, function in _functions(tree) if _undone(function.body)}
 
 
+def docstring(tree: ast.Module, name: str) -> str:
+    """Of the function or method, its blanks and line ends made single blanks; "" where it has none."""
+    found = dict(_functions(tree)).get(name)
+    return " ".join((ast.get_docstring(found) or "").split()) if found else ""
+
+
 def _undone(body: list[ast.stmt]) -> bool:
     statements = [statement for statement in body if not _docstring(statement)]
     return all(map(_empty, statements)) and (not statements or any(map(_open, statements)))
@@ -128,12 +144,17 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
 
 def _empty(statement: ast.stmt) -> bool:
     """What hand-outs have before a student writes anything: pass, results set to None, `cache = (x, w, b)`,
-    a setting read from its dictionary, returns of names, raise NotImplementedError."""
+    a setting read from its dictionary or given its default, returns of names, raise NotImplementedError; the branches
+    for training and test, if there is nothing else in them."""
     match statement:
         case ast.Pass():
             return True
         case ast.Raise(exc):
             return exc is not None and "NotImplementedError" in ast.dump(exc)
+        case ast.If(body=body, orelse=orelse):
+            return all(_empty(inner) or isinstance(inner, ast.Raise) for inner in (*body, *orelse))
+        case ast.Expr(ast.Call(ast.Attribute(attr=called))):
+            return called in ("setdefault", "seed")
         case ast.Return(value) | ast.Assign(value=value) | ast.AnnAssign(value=value):
             return value is None or _names_only(value)
     return False
@@ -147,6 +168,8 @@ def _open(statement: ast.stmt) -> bool:
     """pass, None and NotImplementedError say that something is to be written here."""
     if isinstance(statement, ast.Return) and statement.value is None:
         return True
+    if isinstance(statement, ast.If):
+        return any(_open(inner) for inner in (*statement.body, *statement.orelse) if not isinstance(inner, ast.Raise))
     nothing = any(isinstance(node, ast.Constant) and node.value is None for node in ast.walk(statement))
     return nothing or isinstance(statement, ast.Pass | ast.Raise)
 
@@ -155,12 +178,14 @@ def _names_only(value: ast.expr) -> bool:
     match value:
         case ast.Constant(constant):
             return constant is None or isinstance(constant, str)
-        case ast.Name():
+        case ast.Name() | ast.Dict(keys=[]) | ast.Attribute(ast.Name(), "shape"):
             return True
         case ast.Tuple(parts):
             return all(map(_names_only, parts))
         case ast.Subscript(thing, ast.Constant(str())):
             return _names_only(thing)
         case ast.Call(ast.Attribute(thing, "get"), [ast.Constant(str()), *_]):
+            return _names_only(thing)
+        case ast.Call(ast.Attribute(thing, "astype")):
             return _names_only(thing)
     return False

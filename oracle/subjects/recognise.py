@@ -50,11 +50,13 @@ class Found:
     """rows     (course, row) that can be judged
     missing  (spec, names) of templates that nobody filled in
     taken    names of functions and classes that belong to a row
+    others   functions that have the name of a row and cannot be called as it is -> the course
     """
 
     rows: list[tuple[str, Binding]] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
+    others: dict[str, str] = field(default_factory=dict)
 
 
 def recognised(defined: Defined, undone: set[str], wanted: Iterable[str], convention: str, only: str | None,
@@ -71,6 +73,10 @@ def recognised(defined: Defined, undone: set[str], wanted: Iterable[str], conven
             continue
         found.taken |= {_name(row) for row in here}
         _sort(found, course, here, defined, undone, set(wanted), only)
+    for course, rows in CONVENTIONS.items():
+        if convention in ("auto", course) and course not in TORCH:
+            alike = {_name(row) for row in rows if row.plan.make is None and _name(row) in defined.functions}
+            found.others |= dict.fromkeys(sorted(alike - found.taken - found.others.keys()), course)
     return found
 
 
@@ -119,7 +125,9 @@ def _fits(row: Binding, defined: Defined, asked_for: bool) -> bool:
     needed = calls[: 2 if row.plan.make else 1]
     if any(call is None for call in needed) or (row.plan.make and row.plan.make.function not in defined.classes):
         return False
-    if row.plan.make is None and not row.tells:
+    if row.names and not asked_for and row.names != tuple(name.lower() for name, _ in calls[0] or ()):
+        return False
+    if row.plan.make is None and row.plan.backward is not None and not row.tells:
         return True  # a name that no other course has
     if not all(call is None or _takes(call, step) for call, step in zip(calls, steps)):
         return False

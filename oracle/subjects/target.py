@@ -131,7 +131,7 @@ def _folder(path: Path, asked: Asked) -> Target:
         whole.subjects += part.subjects
         whole.unjudged += [(spec, f"{name}: {names}", reason) for spec, names, reason in part.unjudged]
         whole.missing += [(spec, f"{name}: {implements}") for spec, implements in part.missing]
-        whole.problems += part.problems
+        whole.problems += [problem for problem in part.problems if problem not in whole.problems]
         whole.bindings += [f"{name}: {line}" for line in part.bindings]
         whole._close += part._close
     whole.convention = "+".join(sorted(found)) or asked.convention

@@ -14,9 +14,13 @@ import torch
 from oracle.bounds import Selection
 from oracle.layers import SPECS
 from oracle.layers.spec import LayerSpec, Tensors
-from oracle.subjects import Answer, Call, Subject
+from oracle.subjects import Answer, Call, Failure, Subject
 from oracle.subjects.attempt import attempt
 from oracle.subjects.scratchnet import by_name
+
+
+class NotNamed(ValueError):
+    """A parameter of torch's that the module has under no name that is known."""
 
 
 class TorchModule(Subject):
@@ -101,21 +105,27 @@ class TorchModule(Subject):
             leaves = inputs | {name: own[self._own(name)] for name in given.parameters}
             return _numpy({f"d{name}": leaf.grad for name, leaf in leaves.items()})
 
-        return attempt(call, forward, backward)
+        answer = attempt(call, forward, backward)
+        failed = answer.failures.get("forward")
+        if failed is not None and failed.kind == NotNamed.__name__:  # ours to know, no mistake of the module's
+            answer.failures["forward"] = Failure("unjudged", failed.message)
+        return answer
 
     def _own(self, name: str) -> str:
         return self._params.get(name, name)
 
     def _load(self, module: torch.nn.Module, given: Call) -> None:
-        """Copy the call's parameters and buffers in. Raises ValueError where one is missing or has another shape."""
+        """Copy the call's parameters and buffers in. Raises NotNamed where one is missing, ValueError where it has
+        another shape."""
         own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
         for name, array in {**given.parameters, **given.buffers}.items():
             target = own.get(self._own(name))
             if target is None:
                 known = ", ".join(own) or "none"
-                raise ValueError(
-                    f"{type(module).__name__} has no parameter {self._own(name)!r} (it has: {known}); "
-                    f'name it with params={{"{name}": ...}}'
+                raise NotNamed(
+                    f"{type(module).__name__} has no parameter {self._own(name)!r} (it has: {known}); which one it is, "
+                    f'say in Python: oracle.assert_matches({type(module).__name__}, torch.nn.{self.spec}, '
+                    f'params={{"{name}": ...}})'
                 )
             if tuple(target.shape) != array.shape:
                 raise ValueError(

@@ -7,7 +7,7 @@ from oracle.checking import investigated
 from oracle.judge import judge
 from oracle.layers import SPECS
 from oracle.selection import default_cases
-from oracle.subjects import Answer, Subject
+from oracle.subjects import Answer, Failure, Subject
 from oracle.subjects.scratchnet import Scratchnet
 
 
@@ -85,3 +85,20 @@ def test_what_nothing_explains_is_said_to_be_unexplained(spoil, words):
 def reported(spoil):
     cases, _ = default_cases(SPECS["Conv2d"], count=48)
     return investigated(judge(Spoilt("Conv2d", spoil), cases), 0)
+
+
+class Refusing(Spoilt):
+    """Right, where it answers."""
+
+    def run(self, call):
+        if call.settings["stride"] != 1:
+            return Answer({}, {"forward": Failure("AssertionError", "width does not work")})
+        return super().run(call)
+
+
+def test_a_forward_that_only_refuses_is_not_to_be_mended_first():
+    cases, _ = default_cases(SPECS["Conv2d"], count=48)
+    report = investigated(judge(Refusing("Conv2d", lambda call, tensors, again: None), cases), 0)
+    assert report["failed"]
+    assert report["own_derivative"] is None
+    assert "mend out first" not in report["message"]

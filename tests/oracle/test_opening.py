@@ -1,6 +1,7 @@
 """Opening what people have: notebooks, zips, files that are broken in places, and what --map says of a class."""
 
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -171,3 +172,59 @@ def test_more_layouts_there_and_back(layout, shape, own):
     moved = relaid(array, layout)
     assert moved.shape == own
     np.testing.assert_array_equal(restored(moved, layout, shape), array)
+
+
+OWN_NAMES = """
+import torch
+
+
+class Linear(torch.nn.Module):
+    def __init__(self, in_features, out_features, bias=True):
+        super().__init__()
+        self.kernel = torch.nn.Parameter(torch.zeros(out_features, in_features))
+        self.shift = torch.nn.Parameter(torch.zeros(out_features)) if bias else None
+
+    def forward(self, x):
+        return torch.nn.functional.linear(x, self.kernel, self.shift)
+"""
+
+
+def test_a_torch_module_with_names_of_its_own_is_not_called_wrong(tmp_path, monkeypatch):
+    (tmp_path / "names_of_its_own.py").write_text(OWN_NAMES)
+    monkeypatch.syspath_prepend(tmp_path)
+    (spec,) = check("names_of_its_own:Linear", cases=6)["specs"]
+    assert spec["verdict"] == "unjudged"
+    assert "no parameter 'weight' (it has: kernel, shift)" in spec["reason"]
+    assert 'params={"weight": ...}' in spec["reason"]
+
+
+NO_LAYER = """
+def softmax_loss(W, X, y, reg):
+    return 0.0, W
+
+def svm_loss_naive(W, X, y, reg):
+    return 0.0, W
+
+def sgd(params, lr, batch_size):
+    pass
+
+class TwoLayerNet:
+    def loss(self, X, y=None):
+        return X
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "svm_loss_naive: a loss with its weights and regularisation is no layer",
+        "TwoLayerNet: a network as a whole is no layer",
+        "softmax_loss(W, X, y, reg) is not what cs231n calls by that name",
+        "sgd(params, lr, batch_size) is not what cs231n calls by that name",
+    ],
+)
+def test_what_is_no_layer_in_spite_of_its_name_is_said_and_not_called_wrong(tmp_path, said):
+    path = tmp_path / "softmax.py"
+    path.write_text(NO_LAYER)
+    with pytest.raises(TargetError, match=re.escape(said)):
+        check(str(path))

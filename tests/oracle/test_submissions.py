@@ -69,3 +69,16 @@ def test_a_course_has_a_right_file_and_six_wrong_ones(course):
     right = [name for name in TABLE if name.startswith(f"{course}/") and name not in wrong]
     assert right
     assert len(wrong) >= (3 if course == "loose" else 6)
+
+
+def test_a_mistake_is_told_in_the_words_of_the_course():
+    report = check(str(FOLDER / "cs231n" / "rnn_wrong.py"), ["LSTMCell"], cases=CASES)
+    (found,) = {(each["hint"], each["fix"]) for each in report["specs"][0]["diagnoses"]}
+    assert "i, f, o, g" in found[0]  # torch's order is the one that the file has
+    assert "i, f, g, o" not in "".join(found)
+
+
+def test_what_the_course_hands_out_is_not_called_wrong():
+    (spec,) = check(str(FOLDER / "cs231n" / "one_pass.py"), ["CrossEntropyLoss"], cases=120)["specs"]
+    assert said(spec) == "right log-of-zero"
+    assert spec["tensors"]["out"]["attribution"] == "convention:log-of-zero"

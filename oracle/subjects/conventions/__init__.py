@@ -21,6 +21,8 @@ UNSUPPORTED = {
     ),
 }
 
+NO_LAYERS = cs231n.NO_LAYERS  # what courses ask for and no layer of torch.nn is, and why
+
 CONVENTIONS: dict[str, tuple[Binding, ...]] = {
     "cs231n": cs231n.ROWS,
     "dlai": dlai.ROWS,
