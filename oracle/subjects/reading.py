@@ -8,6 +8,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 
 def decoded(source: bytes) -> str:
@@ -105,6 +106,19 @@ def imports(tree: ast.Module) -> set[str]:
     }  # fmt: skip
     split = [name.split(".") for name in names]
     return {".".join(parts[:count]) for parts in split for count in range(1, len(parts) + 1)}
+
+
+def highest_relative(tree: ast.Module) -> int:
+    """How many packages its relative imports need around it: 1 for `from .util import im2col`, 0 without any."""
+    return max((node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)), default=0)
+
+
+def packages_around(path: Path) -> Iterator[Path]:
+    """The folders with an __init__.py that a file lies in, the innermost first."""
+    for folder in path.parents:
+        if not (folder / "__init__.py").is_file() or folder == folder.parent:
+            return
+        yield folder
 
 
 def unfilled(tree: ast.Module) -> set[str]:

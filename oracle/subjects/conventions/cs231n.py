@@ -77,7 +77,7 @@ ROWS: tuple[Binding, ...] = (
          layouts={"weight": "C->1C11", "bias": "C->1C11"}),
     pair("Dropout", "dropout_forward", "dropout_backward", ("$x", {"p": "@1-p", "mode": "@mode"}), ("dx",), DROPOUT,
          plan={"draws": "low"}, absent=("mask",), differences=("dropout-p-is-keep",)),
-    loss("CrossEntropyLoss", "softmax_loss", CROSS_ENTROPY),
+    loss("CrossEntropyLoss", "softmax_loss", CROSS_ENTROPY, tells=("y", "label", "target")),
     loss("MultiMarginLoss", "svm_loss", MARGIN, differences=("sum-over-classes",)),
     _optimizer("SGD", "sgd", {"learning_rate": "@lr"}, {}),
     _optimizer("SGD", "sgd_momentum", {"learning_rate": "@lr", "momentum": "@momentum"}, {}, fixed=MOMENTUM,
