@@ -121,6 +121,13 @@ def packages_around(path: Path) -> Iterator[Path]:
         yield folder
 
 
+def small_numbers(tree: ast.Module, name: str) -> set[float]:
+    """What is written in class `name` and may be an eps: above 0 and below a thousandth, as no rate or decay is."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
+    numbers = [node.value for each in classes for node in ast.walk(each) if isinstance(node, ast.Constant)]
+    return {number for number in numbers if isinstance(number, float) and 0 < number < 1e-3}
+
+
 def unfilled(tree: ast.Module) -> set[str]:
     """The functions ("f") and methods ("C.f") whose body computes nothing: an exercise that was not done. One that
     only hands something on (`return x`) is an identity, and done."""
