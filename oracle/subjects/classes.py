@@ -191,6 +191,12 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
         kwargs[unknown.pop()] = f"@{unsaid[0]}"
         said.add(unsaid.pop())
     for argument in unknown:
+        if parameter_of(argument, trial(spec).parameters) in trial(spec).parameters and not takes_weights:
+            raise Unreadable(
+                f"{name}(... {argument} ...): a {spec.name} that is given its weights can be judged as one step of "
+                f"RNN(Wx, Wh, b).forward(x, h_prev) or LSTM(Wx, Wh, b).forward(x, h_prev, c_prev) alone; others where "
+                f"they make them from input_size and hidden_size"
+            )
         example = f'--map "{argument}={unsaid[0] if unsaid else None}"'
         why = "it is not known what this argument means; say it with --map, as in"
         raise Unreadable(f"{name}(... {argument} ...): {why} {example}")

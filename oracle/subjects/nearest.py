@@ -5,8 +5,10 @@ run is not, the class is read as one of any shape, and taken so if that is neare
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from itertools import permutations
 
 from oracle.layers import FAMILY, SPECS
 from oracle.subjects.binding import Binding
@@ -27,10 +29,21 @@ def with_own_eps(row: Binding, probe: Probe, written: Collection[float]) -> Bind
     return others[0] if len(others) == 1 else max(others, key=lambda each: _near(each, probe)[0])
 
 
+def with_own_gates(row: Binding, probe: Probe) -> Binding:
+    """With the gates in the order that gives torch's out, the course's first: it is the reader's to choose."""
+    _, own, _ = re.split("[>:]", f"{row.layouts.get('weight_ih', '')}>:", maxsplit=2)
+    if not own or _near(row, probe)[0][0]:
+        return row
+    orders = map("".join, permutations(own))
+    others = [{tensor: layout.replace(f">{own}:", f">{order}:") for tensor, layout in row.layouts.items()}
+              for order in orders]  # fmt: skip
+    return max((row, *(replace(row, layouts=each) for each in others)), key=lambda each: _near(each, probe)[0])
+
+
 def nearest(rows: Sequence[Binding], probe: Probe, written: Collection[float],
             as_class: Callable[[], Binding | None]) -> list[Binding]:  # fmt: skip
     """The rows of one class, settled; or the one binding that `as_class` makes of it."""
-    found = [with_own_eps(settled(row, probe), probe, written) for row in rows]
+    found = [with_own_gates(with_own_eps(settled(row, probe), probe, written), probe) for row in rows]
     make = rows[0].plan.make
     if make is None or FAMILY[rows[0].spec] == "optim":
         return found

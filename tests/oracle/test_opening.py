@@ -164,6 +164,8 @@ def test_a_map_that_is_not_understood(text):
         ("NCHW->HWC", (1, 3, 4, 5), (4, 5, 3)),
         ("NCHW->HW", (1, 1, 4, 5), (4, 5)),
         ("NI->N**", (2, 12), (2, 6, 2)),
+        ("ifgo>fgio:AB->BA", (8, 3), (3, 8)),
+        ("rzn>znr:", (6,), (6,)),
     ],
 )
 def test_more_layouts_there_and_back(layout, shape, own):
@@ -171,3 +173,9 @@ def test_more_layouts_there_and_back(layout, shape, own):
     moved = relaid(array, layout)
     assert moved.shape == own
     np.testing.assert_array_equal(restored(moved, layout, shape), array)
+
+
+def test_the_gates_in_another_order():
+    moved = relaid(np.arange(8.0), "ifgo>fgio:")
+    np.testing.assert_array_equal(moved, [2, 3, 4, 5, 0, 1, 6, 7])
+    np.testing.assert_array_equal(relaid(np.arange(7.0), "ifgo>fgio:"), np.arange(7.0))  # no gates of one size
