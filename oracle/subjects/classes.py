@@ -82,7 +82,21 @@ def bind(spec: LayerSpec, name: str, methods: Methods, probe: Probe, unfilled: s
                       scaled=tuple(f"d{name}" for name in spec.inputs) if scaled else (),
                       differences=told.scale(spec.name),
                       states=states_of(spec, roles, roles), needed=states_of(spec, roles, needed))  # fmt: skip
-    return probed(spec, binding, probe, told)
+    binding = probed(spec, binding, probe, told)
+    if "__call__" in methods and forward != "__call__":
+        _demand_no_engine(spec, binding, probe)
+    return binding
+
+
+def _demand_no_engine(spec: LayerSpec, binding: Binding, probe: Probe) -> None:
+    """Raises Unreadable where __call__ leaves to backward what forward does not: self.input, self.output."""
+    answer, _ = probe.run(binding, trial(spec, binding=binding))
+    failure = answer.failures.get("backward")
+    if failure is not None and failure.kind == "AttributeError" and "object has no attribute" in failure.message:
+        raise Unreadable(
+            f"{binding.implements}: backward {failure}, which __call__ may set: a function of an autograd engine "
+            f"of its own, which is given no arrays; it can be judged where forward alone keeps what backward needs"
+        )
 
 
 def _any_call(spec: LayerSpec, name: str) -> Call:

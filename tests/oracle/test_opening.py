@@ -68,7 +68,7 @@ def test_a_script_that_never_ends_is_judged_by_its_definitions(tmp_path):
     assert check(str(path), cases=4, timeout=1.0)["specs"][0]["verdict"] == "right"
 
 
-@pytest.mark.parametrize("package", ["needle", "minitorch"])
+@pytest.mark.parametrize("package", ["needle", "minitorch", "dezero"])
 def test_courses_that_cannot_be_judged_say_why(tmp_path, package):
     path = tmp_path / "nn.py"
     path.write_text(f"import {package}\n\n\nclass ReLU({package}.Module):\n    def forward(self, x): return x\n")
