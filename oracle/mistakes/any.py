@@ -126,14 +126,16 @@ def _scaled(seen: Sequence[Seen]) -> Finding | None:
 
 
 def _ratio(seen: Sequence[Seen]) -> float | None:
-    """actual / expected at the largest element of all cases."""
-    candidates = [
-        (abs(each.expected.flat[place]), float(each.actual.flat[place] / each.expected.flat[place]))
-        for each in seen
-        if each.actual.shape == each.expected.shape and each.expected.any()
-        for place in [int(np.argmax(np.abs(each.expected)))]
-    ]
-    return max(candidates)[1] if candidates else None
+    """actual / expected at the largest element of all cases, where it is a number."""
+    with np.errstate(all="ignore"):  # of what is wrong a ratio may be anything
+        candidates = [
+            (abs(each.expected.flat[place]), float(each.actual.flat[place] / each.expected.flat[place]))
+            for each in seen
+            if each.actual.shape == each.expected.shape and each.expected.any()
+            for place in [int(np.argmax(np.abs(each.expected)))]
+        ]
+    ratio = max(candidates)[1] if candidates else math.nan
+    return ratio if math.isfinite(ratio) else None
 
 
 # ---- the gradient from above

@@ -36,6 +36,7 @@ Methods = Mapping[str, Arguments]
 _SEEN_LATER = {"num_features", "normalized_shape", "in_features", "in_channels"}  # a first forward may show them
 _FREE = (*FREE, "half-missing", "half-extra", "biased-running-variance", "momentum-inverted", "dropout-p-is-keep",
          "epsilon-in-log")  # fmt: skip
+_HANDED = ("weight", "bias", "running_mean", "running_var")
 _OUTPUTS = ("y", "out", "output", "outputs")  # what backward means by these, where there is no target
 
 
@@ -81,7 +82,21 @@ def bind(spec: LayerSpec, name: str, methods: Methods, probe: Probe, unfilled: s
                       scaled=tuple(f"d{name}" for name in spec.inputs) if scaled else (),
                       differences=told.scale(spec.name),
                       states=states_of(spec, roles, roles), needed=states_of(spec, roles, needed))  # fmt: skip
-    return probed(spec, binding, probe, told)
+    binding = probed(spec, binding, probe, told)
+    if "__call__" in methods and forward != "__call__":
+        _demand_no_engine(spec, binding, probe)
+    return binding
+
+
+def _demand_no_engine(spec: LayerSpec, binding: Binding, probe: Probe) -> None:
+    """Raises Unreadable where __call__ leaves to backward what forward does not: self.input, self.output."""
+    answer, _ = probe.run(binding, trial(spec, binding=binding))
+    failure = answer.failures.get("backward")
+    if failure is not None and failure.kind == "AttributeError" and "object has no attribute" in failure.message:
+        raise Unreadable(
+            f"{binding.implements}: backward {failure}, which __call__ may set: a function of an autograd engine "
+            f"of its own, which is given no arrays; it can be judged where forward alone keeps what backward needs"
+        )
 
 
 def _any_call(spec: LayerSpec, name: str) -> Call:
@@ -165,7 +180,7 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
     for argument, required in arguments:
         if argument in told.arguments:
             kwargs[argument] = told.arguments[argument]
-        elif takes_weights and (tensor := parameter_of(argument)) in ("weight", "bias"):
+        elif takes_weights and (tensor := parameter_of(argument)) in _HANDED:
             kwargs[argument] = f"${tensor}"
         elif setting := argument_of(argument, settings):
             kwargs[argument] = f"@{setting}"
@@ -177,7 +192,8 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
             unknown.append(argument)
     said = {value[1:].partition("[")[0] for value in kwargs.values() if isinstance(value, str)}
     if takes_weights:
-        said |= {"in_channels", "out_channels", "kernel_size", "in_features", "out_features", "num_features"}
+        said |= {"in_channels", "out_channels", "kernel_size", "in_features", "out_features", "num_features",
+                 "num_embeddings", "embedding_dim"}  # fmt: skip
     fixed: dict[str, Any] = {}
     if plain(name) == "conv3x3" and "in_channels" not in said:  # one grey image, a kernel of 3x3 and no bias
         fixed = {"in_channels": 1, "kernel_size": 3, "stride": 1, "padding": 0, "x[0]": 1, "x[1]": 1, "dilation": 1,
@@ -189,6 +205,12 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
         kwargs[unknown.pop()] = f"@{unsaid[0]}"
         said.add(unsaid.pop())
     for argument in unknown:
+        if parameter_of(argument, trial(spec).parameters) in trial(spec).parameters and not takes_weights:
+            raise Unreadable(
+                f"{name}(... {argument} ...): a {spec.name} that is given its weights can be judged as one step of "
+                f"RNN(Wx, Wh, b).forward(x, h_prev) or LSTM(Wx, Wh, b).forward(x, h_prev, c_prev) alone; others where "
+                f"they make them from input_size and hidden_size"
+            )
         example = f'--map "{argument}={unsaid[0] if unsaid else None}"'
         why = "it is not known what this argument means; say it with --map, as in"
         raise Unreadable(f"{name}(... {argument} ...): {why} {example}")
@@ -197,6 +219,9 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
         raise Unreadable(f"{name} has no argument for {', '.join(unsaid)}; it has {has}")
     accepts = {setting: ANY if setting in said or setting in unsaid else spec.defaults.get(setting, ANY)
                for setting in settings}  # fmt: skip
+    if takes_weights and "bias" in accepts:
+        needed = [required for argument, required in arguments if kwargs.get(argument) == "$bias"]
+        accepts["bias"] = (True if needed[0] else ANY) if needed else False
     rules = {"momentum": given} | ({"p": below_one} if FAMILY[spec.name] == "dropout" else {})
     return kwargs, {n: rules.get(n, rule) if rule == ANY else rule for n, rule in accepts.items()}, fixed
 

@@ -20,7 +20,14 @@ from oracle.subjects.hints import excused, hint
 from oracle.subjects.neighbours import neighbours
 from oracle.subjects.notebook import Place, code_of
 from oracle.subjects.plan import Plan
-from oracle.subjects.reading import decoded, statements, uses_old_numpy, uses_xrange
+from oracle.subjects.reading import (
+    decoded,
+    highest_relative,
+    packages_around,
+    statements,
+    uses_old_numpy,
+    uses_xrange,
+)
 from oracle.worker.client import Worker, WorkerEnded
 from oracle.worker.limits import MB, IsolationError, Limits, demand
 from oracle.worker.protocol import LISTING, TO_GRADER, Caps, ProtocolError, strides_of
@@ -52,15 +59,15 @@ class File:
         self.raised: list[Failure] = []
         self.isolation = ""  # what its workers have
         self._only_definitions = False
-        top, self._packages, parts = path.parent, {}, [path.stem]
-        while (top / "__init__.py").is_file() and top != top.parent:
-            parts.insert(0, top.name)
-            top = top.parent
-        for count in range(1, len(parts)):
-            self._packages[".".join(parts[:count])] = str(top.joinpath(*parts[:count]))
-        package = top / parts[0] if len(parts) > 1 else None
+        folders = list(packages_around(path))
+        top, relative = folders[-1].parent if folders else path.parent, highest_relative(self.tree)
+        package = folders[-1] if folders else None
+        while len(folders) < relative and top != top.parent:  # `from .util import im2col` without any __init__.py
+            folders, top = [*folders, top], top.parent
+        parts = [re.sub(r"\W", "_", folder.name) for folder in reversed(folders)] + [path.stem]
         if parts[0] in sys.stdlib_module_names | {"numpy", "oracle"}:  # a file called random.py is not the library's
             parts[0] = f"submission_{parts[0]}"
+        self._packages = {".".join(parts[: count + 1]): str(folder) for count, folder in enumerate(reversed(folders))}
         self._module = ".".join(parts)
         # the folder above: courses import "cs231n.im2col" and "common.util", and not all of them have an __init__
         self._roots = list(dict.fromkeys(map(str, (top, path.parent, path.parent.parent))))

@@ -2,6 +2,7 @@
 
 "OI->IO" is transposed, "F->1F" has an axis of size 1 that torch does not have, "OIHW->OIhw" goes through its small
 letters backwards, "OIHW->O(IHW)" has the axes in brackets as one, "N->NC" is a label as a row of zeros with one 1.
+"ifgo>fgio:AB->BA" has the blocks of its first axis, the gates of a recurrent layer, in another order.
 "NCHW->HW" is one image of one channel, without those axes; "NI->N**" is a row of I numbers folded into
 two axes, as an image is before it is flattened. "OI->IO@0132": before that, the four blocks of the first axis in this
 order, as the gates of an LSTM.
@@ -19,6 +20,9 @@ def relaid(array: np.ndarray, layout: str, classes: int = 0) -> np.ndarray:
     """`array` from torch's layout in its own; contiguous where it was."""
     if not layout:
         return array
+    if ":" in layout:
+        torchs, own, layout = re.split("[>:]", layout, maxsplit=2)
+        return relaid(_reordered(array, torchs, own), layout)
     if layout == "NI->N**":
         return array.reshape(fold(array.shape))
     if layout == "N->NC":
@@ -43,6 +47,9 @@ def restored(array: np.ndarray, layout: str, shape: tuple[int, ...] | None = Non
     torch's, which tells the axes in brackets apart."""
     if not layout:
         return array
+    if ":" in layout:
+        torchs, own, layout = re.split("[>:]", layout, maxsplit=2)
+        return _reordered(restored(array, layout, shape), own, torchs)
     if layout == "NI->N**":
         folded = shape is not None and array.shape == fold(shape)
         return array.reshape(shape) if folded and shape is not None else array[..., None]  # (N, I) must not pass for it
@@ -69,6 +76,13 @@ def _in_blocks(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
         return array
     blocks = np.split(array, len(order))
     return np.concatenate([blocks[place] for place in order])
+
+
+def _reordered(array: np.ndarray, before: str, after: str) -> np.ndarray:
+    """With its gates in the order `after`; as it is where it has not as many."""
+    if array.ndim == 0 or len(array) % len(before):
+        return array
+    return np.concatenate([np.split(array, len(before))[before.index(gate)] for gate in after])
 
 
 def fold(shape: tuple[int, ...]) -> tuple[int, ...]:

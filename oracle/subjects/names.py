@@ -12,7 +12,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "Conv1d": ("conv1d", "convolution1d"),
     "Conv2d": ("conv2d", "conv", "conv3x3", "convolution", "convolution2d", "convolutional", "convolutional2d"),
     "Conv3d": ("conv3d", "convolution3d"),
-    "Linear": ("linear", "dense", "fullyconnected", "fc", "affine", "fullyconnect"),
+    "Linear": ("linear", "dense", "fullyconnected", "fc", "affine", "fullyconnect", "matmul"),
     "MaxPool2d": ("maxpool2d", "maxpool", "maxpooling", "maxpooling2d", "pooling", "pool", "pool2d", "pooling2d"),
     "AvgPool2d": ("avgpool2d", "avgpool", "averagepool", "averagepooling", "avgpooling", "avgpooling2d",
                   "averagepool2d", "averagepooling2d", "meanpool2d", "meanpool", "meanpooling"),
@@ -122,6 +122,10 @@ RECURRENT: dict[str, tuple[str, ...]] = {
     "bias_ih": ("bih", "bx", "bxh", "bi"),
     "bias_hh": ("bhh", "bh"),
 }
+
+# Lists of arrays: the parameters in the constructor's order, and their gradients in the same.
+PARAMETER_LISTS = ("params", "parameters", "param", "weights")
+GRADIENT_LISTS = ("grads", "grad", "gradients", "gradient", "dparams")
 
 # What stands before or after the name of a tensor where its gradient is meant.
 _GRADIENT = (

@@ -45,8 +45,10 @@ def _imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.partition(".")[0]
+        elif isinstance(node, ast.ImportFrom):  # from . import util
+            yield from (alias.name for alias in node.names)
 
 
 def _imported_by(path: Path) -> Iterable[str]:

@@ -8,16 +8,17 @@ from typing import Any
 
 from oracle.layers import SPECS
 from oracle.subjects import Failure
+from oracle.subjects.binding import Binding
 from oracle.subjects.classes import Methods, bind, described
 from oracle.subjects.conventions import CONVENTIONS, NO_LAYERS, TORCH, UNSUPPORTED
 from oracle.subjects.file import File, FileSubject, Session
 from oracle.subjects.names import spec_of
+from oracle.subjects.nearest import nearest
 from oracle.subjects.opened import Asked, Target, TargetError
 from oracle.subjects.places import Unreadable
 from oracle.subjects.probe import Probe, Unjudged
-from oracle.subjects.reading import docstring, imports, python_2, static_methods, unfilled
+from oracle.subjects.reading import docstring, imports, python_2, small_numbers, static_methods, unfilled
 from oracle.subjects.recognise import Defined, recognised
-from oracle.subjects.trials import settled
 from oracle.worker.client import WorkerEnded
 from oracle.worker.limits import IN_PROCESS, demand
 
@@ -98,23 +99,55 @@ def _recognise(target: Target, file: File, defines: dict[str, Any], asked: Asked
     for name, course in known.others.items():
         arguments = ", ".join(argument for argument, _ in defined.functions[name])
         target.problems.append(f"{name}({arguments}) is not what {course} calls by that name, and not judged")
-    found = [course for course, _ in known.rows]
-    for course, row in known.rows:
-        session = Session(file)
-        target._close.append(session.close)
-        try:
-            row = settled(row, Probe(session, asked.end), docstring(file.tree, row.plan.forward.function))
-        except Unjudged as error:
-            target.unjudged.append((row.spec, row.implements, str(error)))
-            continue
-        guessed = course if asked.convention == "auto" and row.plan.make is None else ""
-        target.subjects.append(FileSubject(row, session, guessed))
-        target.bindings.append(f"{row.implements} -> {row.spec} ({course})")
+    found = []
+    for (course, name, _), rows in _by_class(known.rows).items():
+        found += _add_rows(target, file, course, rows, name, defined.classes.get(name, {}), empty, asked)
     if asked.convention in ("auto", "class"):
         classes = {name: methods for name, methods in defined.classes.items()
                    if name not in known.taken and only in (None, name)}  # fmt: skip
         found += ["class" for name, methods in classes.items() if _loose(target, file, name, methods, empty, asked)]
     target.convention = "+".join(sorted(set(found))) if found else target.convention
+
+
+def _by_class(rows: list[tuple[str, Binding]]) -> dict[tuple[str, str, str], list[Binding]]:
+    """(course, class, layer) -> its rows; a row of functions stands alone."""
+    groups: dict[tuple[str, str, str], list[Binding]] = {}
+    for course, row in rows:
+        key = (course, row.plan.make.function, row.spec) if row.plan.make else (course, "", row.implements)
+        groups.setdefault(key, []).append(row)
+    return groups
+
+
+def _add_rows(target: Target, file: File, course: str, rows: list[Binding], name: str, methods: Methods,
+              empty: set[str], asked: Asked) -> list[str]:  # fmt: skip
+    """Add what a course asks for to the target, or its class as it is where that is nearer; what was taken for what."""
+    session = Session(file)
+    target._close.append(session.close)
+    probe = Probe(session, asked.end)
+
+    def as_class() -> Binding | None:
+        undone = {method for method in methods if f"{name}.{method}" in empty}
+        try:
+            return bind(SPECS[rows[0].spec], name, methods, probe, undone, asked.told)
+        except Unreadable:
+            return None
+
+    try:
+        said = docstring(file.tree, rows[0].plan.forward.function)
+        taken = nearest(rows, probe, said, small_numbers(file.tree, name), as_class)
+    except Unjudged as error:
+        target.unjudged += [(row.spec, row.implements, str(error)) for row in rows]
+        return [course]
+    for binding in taken:
+        own = Session(file)
+        target._close.append(own.close)
+        guessed = course if asked.convention == "auto" and binding.plan.make is None else ""
+        target.subjects.append(FileSubject(binding, own, guessed))
+        if binding.tells == rows[0].tells:
+            target.bindings.append(f"{binding.implements} -> {binding.spec} ({course})")
+        else:
+            target.bindings.append(f"{name} -> {binding.spec}: {described(binding)}")
+    return [course]
 
 
 def _loose(target: Target, file: File, name: str, methods: Methods, empty: set[str], asked: Asked) -> bool:

@@ -14,9 +14,10 @@ import numpy as np
 
 from oracle.subjects import Answer, Call
 from oracle.subjects.binding import Binding
+from oracle.subjects.handed import handed, handed_layouts, in_a_list
 from oracle.subjects.layouts import relaid
 from oracle.subjects.mapping import Map
-from oracle.subjects.names import gradient_of, parameter_of
+from oracle.subjects.names import GRADIENT_LISTS, PARAMETER_LISTS, gradient_of, parameter_of
 from oracle.subjects.plan import Plan
 
 Seen = Mapping[str, Any]
@@ -30,6 +31,7 @@ WEIGHTS = {
                "OIHW->O(HWI)", "OIHW->(HWI)O", "OIHW->OHW", "OIHW->HWO"),
     "Conv3d": ("OIDHW->OIDHW", "OIDHW->DHWIO"),
 }  # fmt: skip
+_RUNNING = ("running_mean", "running_var")
 _DEPTH = 2  # of what a trial run lists: "conv.weight"
 
 
@@ -50,12 +52,15 @@ def without_name(method: str, argument: str) -> str:
 def ways_to_set(binding: Binding, call: Call, made: Mapping[str, Any], told: Map) -> list[tuple[dict, dict, dict]]:
     """(path -> array, tensor -> layout, settings accepted) for each way that the parameters may be laid out."""
     accepts = dict(binding.accepts)
-    make = binding.plan.make
-    if make is not None and "$weight" in make.kwargs.values():
+    if handed(binding):
         said = told.weight_layout(binding.spec)
-        return [({}, {"weight": said} if said else {}, accepts)]
+        known = [each for each in WEIGHTS.get(binding.spec, ()) if _shape(call.parameters["weight"].shape, each)]
+        weights = [said] if said else known or [""]
+        return [({}, laid_out, accepts) for laid_out in handed_layouts(binding, weights)]
     torchs = [*call.parameters, *call.buffers]
-    paths: dict[str | None, str] = {parameter_of(path, torchs): path for path in reversed(list(made))}
+    listed = in_a_list(made, PARAMETER_LISTS, ("weight", "bias"), call.parameters)
+    paths: dict[str | None, str] = {name: path for name, path in listed.items()}
+    paths |= {parameter_of(path, torchs): path for path in reversed(list(made))}
     one_bias = _one_bias(binding, call, paths, made)
     paths |= {name: path for name, path in told.paths.items() if not name.startswith("d")}
     places: dict[str, str] = {}
@@ -111,7 +116,8 @@ def _listed(arrays: Mapping[str, Any]) -> str:
 def _by_shape(spec: str, shape: tuple[int, ...], made: Mapping[str, Any]) -> str | None:
     """The one array that a weight of this shape may be, whatever it is called."""
     fitting = [path for path, own in made.items() if _layouts(spec, "weight", shape, tuple(own))]
-    return fitting[0] if len(fitting) == 1 else None
+    alone = [path for path in fitting if "[" not in path] or fitting  # a list of all of them shows it once more
+    return alone[0] if len(alone) == 1 else None
 
 
 def _layouts(spec: str, name: str, torchs: tuple[int, ...], own: tuple[int, ...] | None) -> list[str]:
@@ -152,14 +158,19 @@ def with_gradients(binding: Binding, run: Run, call: Call, told: Map) -> Binding
     plan, step, returned = binding.plan, binding.plan.backward, seen.get("backward")
     kept = seen.get("done") or seen.get("made") or {}
     running = {name: path for path, value in plan.set.items()
-               for name in ("running_mean", "running_var") if value == f"${name}"}  # fmt: skip
-    absent = (*binding.absent, *(name for name in ("running_mean", "running_var") if name not in running))
+               for name in _RUNNING if value == f"${name}"}  # fmt: skip
+    given = {*_RUNNING} & {*handed(binding)}
+    running |= {name: path for path in kept if (name := parameter_of(path) or "") in given}
+    absent = (*binding.absent, *(name for name in _RUNNING if name not in running))
     if step is None:
         return replace(binding, plan=replace(plan, read={**plan.read, **running}), absent=absent)
     names, read = _returned(returned, binding, call, told)
     usual, inputs = gradients(call), [f"d{name}" for name in call.inputs]
     torchs = [name[1:] for name in usual]
     paths = {f"d{tensor}": path for path in reversed(list(kept)) if (tensor := gradient_of(path, torchs))}
+    order = handed(binding) or ("weight", "bias")
+    listed = in_a_list(kept, GRADIENT_LISTS, order, binding.arrays_for(call))
+    paths = {f"d{name}": path for name, path in listed.items()} | paths
     first = usual[0] if usual[0] in inputs else "dx"
     if "dbias" in paths and binding.sums:
         paths |= dict.fromkeys((f"d{part}" for part in binding.sums["bias"]), paths["dbias"])

@@ -221,15 +221,16 @@ def put(thing: Any, path: str, value: Any) -> None:
     if name:
         setattr(thing, name, value)
     else:
-        thing[key] = value
+        thing[int(key) if isinstance(thing, list) else key] = value
 
 
 def arrays_of(thing: Any, depth: int = 2) -> dict[str, tuple[int, ...]]:
-    """path -> shape of the arrays that an object keeps: its attributes, its dictionaries, the attributes of its parts
-    and of what its dictionaries hold."""
+    """path -> shape of the arrays that an object keeps: its attributes, its dictionaries and lists, the attributes of
+    its parts and of what its dictionaries hold."""
     found: dict[str, tuple[int, ...]] = {}
     for name, value in getattr(thing, "__dict__", {}).items():
-        parts = {f"{name}[{key}]": entry for key, entry in value.items()} if isinstance(value, dict) else {name: value}
+        kept = dict(enumerate(value)) if isinstance(value, list) else value
+        parts = {f"{name}[{key}]": entry for key, entry in kept.items()} if isinstance(kept, dict) else {name: kept}
         for path, part in parts.items():
             if isinstance(part, np.ndarray):
                 found[path] = part.shape

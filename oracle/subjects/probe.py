@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -52,12 +53,17 @@ class Probe:
 
 def score(spec: LayerSpec, binding: Binding, probe: Probe, **changes: Any) -> tuple[int, int]:
     """(tensors that are right, tensors of the right shape) of a trial run."""
-    call = trial(spec, binding=binding, **changes)
+    *_, alike, right = compared(spec, binding, trial(spec, binding=binding, **changes), probe)
+    return len(right), len(alike)
+
+
+def compared(spec: LayerSpec, binding: Binding, call: Call,
+             probe: Probe) -> tuple[Collection[str], Collection[str], list[str], list[str]]:  # fmt: skip
+    """(all tensors, those that came, those of the right shape, those that are right)."""
     answer, _ = probe.run(binding, call)
     expected, came = Scratchnet(spec.name).run(call).tensors, binding.answer_for(call, answer).tensors
     alike = [name for name in expected if name in came and came[name].shape == expected[name].shape]
-    right = [name for name in alike if is_near(came[name], expected[name])]
-    return len(right), len(alike)
+    return expected.keys(), came.keys(), alike, [name for name in alike if is_near(came[name], expected[name])]
 
 
 def is_right(binding: Binding, call: Call, probe: Probe) -> bool:

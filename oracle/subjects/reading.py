@@ -8,6 +8,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 
 def decoded(source: bytes) -> str:
@@ -115,6 +116,26 @@ def imports(tree: ast.Module) -> set[str]:
     }  # fmt: skip
     split = [name.split(".") for name in names]
     return {".".join(parts[:count]) for parts in split for count in range(1, len(parts) + 1)}
+
+
+def highest_relative(tree: ast.Module) -> int:
+    """How many packages its relative imports need around it: 1 for `from .util import im2col`, 0 without any."""
+    return max((node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)), default=0)
+
+
+def packages_around(path: Path) -> Iterator[Path]:
+    """The folders with an __init__.py that a file lies in, the innermost first."""
+    for folder in path.parents:
+        if not (folder / "__init__.py").is_file() or folder == folder.parent:
+            return
+        yield folder
+
+
+def small_numbers(tree: ast.Module, name: str) -> set[float]:
+    """What is written in class `name` and may be an eps: above 0 and below a thousandth, as no rate or decay is."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
+    numbers = [node.value for each in classes for node in ast.walk(each) if isinstance(node, ast.Constant)]
+    return {number for number in numbers if isinstance(number, float) and 0 < number < 1e-3}
 
 
 def unfilled(tree: ast.Module) -> set[str]:

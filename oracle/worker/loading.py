@@ -50,7 +50,7 @@ class Submission:
         raised = []
         for statement in definitions(body) if only_definitions else body:
             try:
-                whole = ast.Module([one_number.rewritten(statement)], [])
+                whole = ast.Module([one_number.rewritten(_without_cupy(statement))], [])
                 exec(compile(whole, self._path, "exec"), self.namespace)
             except BaseException as error:  # SystemExit too
                 raised.append(error)
@@ -84,6 +84,15 @@ class Submission:
 
     def _own_class(self, cls: type) -> bool:
         return any(self._own(function) for _, function, _ in _methods(cls))
+
+
+def _without_cupy(statement: ast.stmt) -> ast.stmt:
+    """`import cupy as np`, where the file does not ask whether it is there, is NumPy: there is no GPU here."""
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
+            if alias.name == "cupy":
+                alias.name, alias.asname = "numpy", alias.asname or "cupy"
+    return statement
 
 
 class _Package(ModuleType):

@@ -212,3 +212,26 @@ def test_a_file_that_loads_too_long_ends_with_the_budget(written):
     with pytest.raises(TargetError, match="the budget ended"):
         open_target(written("import time\ntime.sleep(60)\n"), timeout=30, budget=0.5)
     assert time.monotonic() - started < 5
+
+
+# Functions of an autograd engine
+
+ENGINE = """
+class Function:
+    def __call__(self, variable):
+        self.output = self.forward(variable.data)
+        return self.output
+
+class Tanh(Function):
+    def forward(self, x):
+        {kept}return np.tanh(x)
+
+    def backward(self, gy):
+        return gy * (1 - self.output**2)
+"""
+
+
+def test_what_only_call_keeps_for_backward_is_no_mistake_of_it(written):
+    with pytest.raises(TargetError, match=r"Tanh.*has no attribute 'output'.*autograd engine"):
+        open_target(written(ENGINE.format(kept="")))
+    assert check(written(ENGINE.format(kept="self.output = np.tanh(x); ")), cases=10)["verdict"] == "right"

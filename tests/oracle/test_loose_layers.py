@@ -212,3 +212,15 @@ def test_states_that_backward_knows_nothing_of_are_named(tmp_path):
     path.write_text(textwrap.dedent(text))
     with pytest.raises(TargetError, match=re.escape("backward(dout) takes no gradient of h_n")):
         open_target(str(path))
+
+
+def test_a_recurrent_layer_that_is_given_its_weights_is_told_which_can_be_judged(tmp_path):
+    text = """
+        class GRU:
+            def __init__(self, Wx, Wh): pass
+            def forward(self, x, h_prev): return h_prev
+    """
+    path = tmp_path / "gru.py"
+    path.write_text(textwrap.dedent(text))
+    with pytest.raises(TargetError, match=r"GRU\(... Wx ...\): a GRU that is given its weights.*RNN\(Wx, Wh, b\)"):
+        open_target(str(path))

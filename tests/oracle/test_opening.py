@@ -69,7 +69,7 @@ def test_a_script_that_never_ends_is_judged_by_its_definitions(tmp_path):
     assert check(str(path), cases=4, timeout=1.0)["specs"][0]["verdict"] == "right"
 
 
-@pytest.mark.parametrize("package", ["needle", "minitorch"])
+@pytest.mark.parametrize("package", ["needle", "minitorch", "dezero"])
 def test_courses_that_cannot_be_judged_say_why(tmp_path, package):
     path = tmp_path / "nn.py"
     path.write_text(f"import {package}\n\n\nclass ReLU({package}.Module):\n    def forward(self, x): return x\n")
@@ -165,6 +165,8 @@ def test_a_map_that_is_not_understood(text):
         ("NCHW->HWC", (1, 3, 4, 5), (4, 5, 3)),
         ("NCHW->HW", (1, 1, 4, 5), (4, 5)),
         ("NI->N**", (2, 12), (2, 6, 2)),
+        ("ifgo>fgio:AB->BA", (8, 3), (3, 8)),
+        ("rzn>znr:", (6,), (6,)),
     ],
 )
 def test_more_layouts_there_and_back(layout, shape, own):
@@ -228,3 +230,9 @@ def test_what_is_no_layer_in_spite_of_its_name_is_said_and_not_called_wrong(tmp_
     path.write_text(NO_LAYER)
     with pytest.raises(TargetError, match=re.escape(said)):
         check(str(path))
+
+
+def test_the_gates_in_another_order():
+    moved = relaid(np.arange(8.0), "ifgo>fgio:")
+    np.testing.assert_array_equal(moved, [2, 3, 4, 5, 0, 1, 6, 7])
+    np.testing.assert_array_equal(relaid(np.arange(7.0), "ifgo>fgio:"), np.arange(7.0))  # no gates of one size

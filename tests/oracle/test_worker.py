@@ -303,6 +303,34 @@ def test_relative_imports_work_inside_of_a_package(tmp_path):
         assert not next(s for s in target.subjects if s.spec == "ReLU").run(relu(2, 3)).failures
 
 
+@pytest.mark.parametrize("imported", ["import cupy as cp", "import os, cupy as cp", "import cupy\ncp = cupy"])
+def test_cupy_is_numpy_where_nobody_asks_for_it(opened, imported):
+    target = opened(f"{imported}\n" + RIGHT.format(forward="x = cp.array(x)", backward="pass"))
+    assert not next(s for s in target.subjects if s.spec == "ReLU").run(relu(2, 3)).failures
+
+
+def test_a_file_that_asks_for_cupy_is_told_that_it_is_not_there(opened):
+    asked = "try:\n    import cupy as cp\nexcept ImportError:\n    cp = None\n"
+    target = opened(asked + RIGHT.format(forward="assert cp is None", backward="pass"))
+    assert not next(s for s in target.subjects if s.spec == "ReLU").run(relu(2, 3)).failures
+
+
+@pytest.mark.parametrize("folder, imported", [
+    ("common", "from .positive import positive"), ("homework 1.0", "from .positive import positive"),
+    ("code", "from . import positive as it; positive = it.positive"), ("nn", "from ..positive import positive"),
+])  # fmt: skip
+def test_relative_imports_need_no_init(tmp_path, folder, imported):
+    own = tmp_path / "of mine" / folder
+    own.mkdir(parents=True)
+    where = own.parent if ".." in imported else own
+    (where / "positive.py").write_text("from .more import more\n\n\ndef positive(x):\n    return x > more\n")
+    (where / "more.py").write_text("more = 0\n")
+    text = RIGHT.format(forward="pass", backward="return dout * positive(cache)")
+    (own / "layers.py").write_text(f"{imported}\n{text}")
+    with open_target(str(own / "layers.py")) as target:
+        assert not next(s for s in target.subjects if s.spec == "ReLU").run(relu(2, 3)).failures
+
+
 # The same answers as in this process
 
 

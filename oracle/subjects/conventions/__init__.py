@@ -15,6 +15,7 @@ _AUTOGRAD = (
 UNSUPPORTED = {
     "needle": f"dlsys' needle {_AUTOGRAD}",
     "minitorch": f"minitorch {_AUTOGRAD}",
+    "dezero": f"dezero {_AUTOGRAD}",
     **dict.fromkeys(
         ("mytorch.tensor", "mytorch.autograd_engine", "mytorch.nn.functional"),
         f"mytorch as CMU 11-785 had it until 2021 {_AUTOGRAD}",

@@ -134,7 +134,8 @@ ROWS: tuple[Binding, ...] = (
          axes=(2,)),
     pair("Linear", "temporal_affine_forward", "temporal_affine_backward", _AFFINE, ALL, LINEAR,
          layouts={"weight": "OI->IO"}, axes=(3,)),
-    loss("CrossEntropyLoss", "softmax_loss", CROSS_ENTROPY, conventions=(*FREE, "log-of-zero")),  # 2016's hand-out
+    loss("CrossEntropyLoss", "softmax_loss", CROSS_ENTROPY, conventions=(*FREE, "log-of-zero"),  # 2016's hand-out
+         tells=("y", "label", "target")),
     loss("MultiMarginLoss", "svm_loss", MARGIN, differences=("sum-over-classes",)),
     _optimizer("SGD", "sgd", {"learning_rate": "@lr"}, {}),
     _optimizer("SGD", "sgd_momentum", {"learning_rate": "@lr", "momentum": "@momentum"}, {}, fixed=MOMENTUM,

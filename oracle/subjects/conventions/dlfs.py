@@ -1,6 +1,7 @@
 """Deep Learning from Scratch, common/layers.py and common/optimizer.py: classes that are given their weights and keep
 the gradients in dW and db. Images are NCHW; dropout is not inverted; batch normalisation knows rows only, an image is
-one long row; a loss takes no upstream gradient.
+one long row; a loss takes no upstream gradient. The second volume's common/time_layers.py: one step of a recurrent
+layer, with one bias, and the gradients in a list.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from oracle.subjects.binding import FREE, Binding
+from oracle.subjects.binding import ANY, FREE, Binding
 from oracle.subjects.conventions.rows import (
     BATCH_NORM,
     CONV,
@@ -48,6 +49,20 @@ def _loss(layouts: Mapping[str, str] = MappingProxyType({}), form: str = "") -> 
                  conventions=_BOOK, tells=("t",))  # fmt: skip
 
 
+def _step(spec: str, name: str, states: tuple[str, ...], outputs: tuple[str, ...], gates: str = "") -> Binding:
+    """name(Wx, Wh, b);  forward(x, *states) -> outputs;  backward(*douts) -> gradients of x and the states"""
+    gradients = {"dweight_ih": 0, "dweight_hh": 1, "dbias_ih": 2, "dbias_hh": 2}
+    plan = Plan(Step(".forward", ("$x", *(f"${state}" for state in states)), {}, outputs),
+                Step(".backward", tuple(f"$d{output}" for output in outputs), {}, ("dx", *(f"d{s}" for s in states))),
+                Step(name, ("$weight_ih", "$weight_hh", "$bias")),
+                read={name: f"grads[{place}]" for name, place in gradients.items()})  # fmt: skip
+    layouts = {name: f"{gates}AB->BA" for name in ("weight_ih", "weight_hh")}
+    layouts |= dict.fromkeys(("bias", "bias_ih", "bias_hh"), f"{gates}") if gates else {}
+    accepts = {"input_size": ANY, "hidden_size": ANY, "bias": True, "nonlinearity": "tanh"}
+    return Binding(spec, f"{name}.forward, {name}.backward", plan, accepts, layouts=layouts, axes=(2,), states=states,
+                   needed=states, sums={"bias": ("bias_ih", "bias_hh")}, tells=("wx",))  # fmt: skip
+
+
 _EPS = {"eps": 1e-7}
 
 ROWS: tuple[Binding, ...] = (
@@ -67,6 +82,8 @@ ROWS: tuple[Binding, ...] = (
           differences=("biased-running-variance", "momentum-inverted", "eps-fixed", "per-pixel")),
     layer("ReLU", "Relu", (), {"inplace": False}),
     layer("Sigmoid", "Sigmoid", (), {}),
+    _step("RNNCell", "RNN", ("h0",), ("out",)),
+    _step("LSTMCell", "LSTM", ("h0", "c0"), ("out", "c_1"), "ifgo>fgio:"),
     _optimizer("SGD", "SGD", ("@lr",)),
     _optimizer("SGD", "Momentum", ("@lr", "@momentum"), fixed=MOMENTUM, absent=("momentum_buffer",),
                differences=("lr-inside-velocity",)),
