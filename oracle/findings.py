@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from oracle.accuracy import settle
 from oracle.cases import Case
 from oracle.comparison import TensorResult, compare
 from oracle.conditions import When, facts, find_when
 from oracle.derivative import own_derivative
-from oracle.diagnosis import Diagnosis, diagnose, seen_in
+from oracle.diagnosis import Diagnosis, diagnose, seen_in, variants
 from oracle.judge import CaseResult, Judgement, judge_case
 from oracle.mistakes import by_layer
 from oracle.mistakes.any import SECOND_LOOK, Finding, explain_any
@@ -56,18 +57,26 @@ def investigate(judgement: Judgement, fresh: Sequence[Case]) -> tuple[Judgement,
 
     diagnoses, excused = {}, {}
     until = time.process_time() + PATIENCE
-    for tensor in _wrong_tensors(judgement):
-        found = (
+
+    def explained(tensor: str) -> Diagnosis | None:
+        return (
             _second_look(judgement, tensor)
             or diagnose(judgement, tensor, judged, () if slow else fresh, until)
             or _of_any_layer(judgement, tensor)
         )
-        if found is None:
-            continue
-        if all(mistake.id in subject.conventions for mistake in found.mistakes):
-            judgement = _excuse(judgement, found)
+
+    def excusable(found: Diagnosis | None) -> bool:
+        return found is not None and all(mistake.id in subject.conventions for mistake in found.mistakes)
+
+    for tensor in _wrong_tensors(judgement):
+        found = explained(tensor)
+        if found is not None and excusable(found):
+            judgement = settle(_excuse(judgement, found))  # ... which may have hidden a lower precision
             excused[tensor] = found.mistakes[0]
-        if tensor in _wrong_tensors(judgement):
+            found = explained(tensor) if tensor in _wrong_tensors(judgement) else None  # what is left: another mistake
+        elif found is None and (both := _convention_and_precision(judgement, tensor)) is not None:
+            judgement, excused[tensor] = both
+        if found is not None and not excusable(found):
             diagnoses[tensor] = found
     if not judgement.failed:
         return judgement, Findings(excused=excused)
@@ -137,6 +146,18 @@ def _excuse(judgement: Judgement, found: Diagnosis) -> Judgement:
                     break
         results.append(result)
     return replace(judgement, results=results)
+
+
+def _convention_and_precision(judgement: Judgement, tensor: str) -> tuple[Judgement, Mistake] | None:
+    """(the judgement, the convention) where a convention explains some failures and a lower precision all others: no
+    mistake fits both kinds."""
+    family = by_layer().get(judgement.subject.spec)
+    for variant in variants(family.mistakes if family else (), tensor):
+        if variant.mistakes[0].id in judgement.subject.conventions:
+            rest = settle(_excuse(judgement, Diagnosis(tensor, variant.mistakes, (variant,), 0, 0)))
+            if tensor not in _wrong_tensors(rest):
+                return rest, variant.mistakes[0]
+    return None
 
 
 def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: Sequence[Case]) -> When | None:

@@ -22,6 +22,10 @@ from oracle.subjects.differences import DIFFERENCES
 from oracle.subjects.plan import execute
 from oracle.subjects.torch_drawing import drawn
 from oracle.worker.loading import arguments
+from oracle.worker.shims import STUBS, standing_in
+
+# What comes with the assignment and is handed in with it by few; the folder of the assignment, which some name.
+_HANDED_OUT = ("eecs598", "a3_helper", "A3", "fully_connected_networks", "convolutional_networks")
 
 
 def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -30,10 +34,15 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     assert found is not None and found.loader is not None
     module = importlib.util.module_from_spec(found)
     sys.path += [str(path.parent), str(path.parent.parent)]
+    known = set(sys.modules)
     try:
-        found.loader.exec_module(module)
+        with standing_in((*STUBS, *_HANDED_OUT)):
+            found.loader.exec_module(module)
     finally:
         del sys.path[-2:]
+        for name in set(sys.modules) - known:  # the next student's file has a neighbour of the same name
+            if Path(getattr(sys.modules[name], "__file__", None) or "").parent == path.parent:
+                del sys.modules[name]
     methods = {
         name: {method: part.__func__ for method, part in vars(value).items() if isinstance(part, staticmethod)}
         for name, value in vars(module).items()

@@ -1,5 +1,5 @@
-"""An array of one number where a number belongs: float(b), and Z[i, j] = b. NumPy took it until 2.4, and what was
-written before fails for that alone. The statements are rewritten so that they do what they did.
+"""An array of one number where a number belongs: float(b), np.float(b), and Z[i, j] = b. NumPy took it until 2.4, and
+what was written before fails for that alone. The statements are rewritten so that they do what they did.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class _Rewriting(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
         match node:
-            case ast.Call(ast.Name("float" | "int"), [argument], []):
+            case ast.Call(
+                ast.Name("float" | "int") | ast.Attribute(ast.Name("np" | "numpy"), "float" | "int"), [argument], []
+            ):
                 node.args = [_call(_NUMBER, argument)]
         return node
 

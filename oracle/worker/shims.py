@@ -13,7 +13,8 @@ import importlib.abc
 import importlib.machinery
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -67,8 +68,11 @@ class _StubModule(ModuleType):
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Asked last: what the submission brings itself, or the standard library has, is found before."""
 
+    def __init__(self, names: Sequence[str]):
+        self._names = names
+
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        if fullname.partition(".")[0] not in STUBS:
+        if fullname.partition(".")[0] not in self._names:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
@@ -120,9 +124,23 @@ _NUMPY: dict[str, Any] = {
 }  # fmt: skip
 
 
+@contextmanager
+def standing_in(names: Sequence[str]) -> Iterator[None]:
+    """Stubs for `names` while a file is loaded in a process that is not its own; none of them stays."""
+    finder = _Finder(names)
+    sys.meta_path.append(finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name, module in sys.modules.items() if isinstance(module, _StubModule)]:
+            if name.partition(".")[0] in names:
+                del sys.modules[name]
+
+
 def install() -> None:
     """Once in a worker, before the submission is loaded."""
-    sys.meta_path.append(_Finder())
+    sys.meta_path.append(_Finder(STUBS))
     for name in ("Callable", "Hashable", "Iterable", "Iterator", "Mapping", "MutableMapping", "Sequence"):
         if not hasattr(collections, name):  # moved to collections.abc, and gone from here since Python 3.10
             setattr(collections, name, getattr(collections.abc, name))

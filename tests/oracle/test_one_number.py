@@ -23,6 +23,8 @@ def run(code, **names):
     [
         ("r = float(one) + 1", 3.5),
         ("r = int(one)", 2),
+        ("np.float = float; r = np.float(one) + 1", 3.5),
+        ("numpy = np; np.int = int; r = numpy.int(one)", 2),
         ("z = np.zeros((2, 2)); z[0, 1] = one; r = z[0, 1]", 2.5),
         ("z = np.ones(2); z[i] += one; r = z[1]", 3.5),
         ("class A: pass\na = A(); a.z = np.zeros(2); a.z[0] = one; r = a.z[0]", 2.5),

@@ -14,6 +14,7 @@ from oracle.layers import SPECS
 from oracle.layers.spec import Setting
 from oracle.subjects import Call, naive, scratchnet
 from oracle.subjects.binding import ANY, INT, INTS, Binding
+from oracle.subjects.conventions import CONVENTIONS
 from oracle.subjects.layouts import relaid, restored
 from oracle.subjects.names import gradient_of, parameter_of, spec_of
 from oracle.subjects.plan import Plan, Step, arrays_of, execute, get, put
@@ -558,3 +559,10 @@ def test_the_years_of_mytorch_with_autograd_say_why_they_are_not_judged(tmp_path
     path.write_text("from mytorch.tensor import Tensor\n\n\nclass ReLU:\n    def forward(self, x): return x\n")
     with pytest.raises(TargetError, match=r"11-785.*autograd"):
         open_target(str(path))
+
+
+@pytest.mark.parametrize("course", ["cs231n", "eecs"])
+def test_no_course_has_a_relu_of_one_number(course):
+    (row,) = [row for row in CONVENTIONS[course] if row.spec == "ReLU"]
+    assert row.takes({"inplace": False}, {"x": (1,)})
+    assert not row.takes({"inplace": False}, {"x": ()})

@@ -5,6 +5,7 @@ tests/submissions/expected.toml is the table: file -> what is said of each funct
 the verdict, `tensor:mistake` for each wrong tensor (`*` where no mistake is named yet), ids of the notes.
 """
 
+import sys
 import tomllib
 from pathlib import Path
 
@@ -55,6 +56,27 @@ def test_what_is_said_of_a_submission(name):
 def test_torch_code_is_never_run_in_this_process_unasked():
     with pytest.raises(TargetError, match="say --convention eecs"):
         check(str(FOLDER / "eecs" / "convolutional_networks.py"), cases=CASES)
+
+
+def test_of_a_forward_that_raises_no_gradient_is_called_the_derivative():
+    (spec,) = check(str(FOLDER / "eecs" / "pool_overlapping.py"), cases=CASES, convention="eecs")["specs"]
+    assert spec["own_derivative"] is None
+    assert "derivative" not in spec["message"]
+
+
+def test_torch_files_of_two_students_do_not_meet(tmp_path):
+    own = "class ReLU:\n    @staticmethod\n    def forward(x):\n        return %s, x\n"
+    for name, text in (("a", "x * 2"), ("b", "x.clamp(min=0)")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "fully_connected_networks.py").write_text(own % text)
+        (tmp_path / name / "layers.py").write_text(
+            "import torch\nfrom fully_connected_networks import ReLU as Theirs\nfrom eecs598 import Solver\n"
+            + own % "Theirs.forward(x)[0]" + "    @staticmethod\n    def backward(dout, cache):\n"
+            "        return dout * (cache > 0)\n"
+        )  # fmt: skip
+    verdicts = [check(str(tmp_path / name / "layers.py"), cases=4, convention="eecs")["verdict"] for name in "ab"]
+    assert verdicts == ["wrong", "right"]
+    assert not {"eecs598", "fully_connected_networks"} & sys.modules.keys()
 
 
 def test_every_submission_is_in_the_table():

@@ -105,7 +105,7 @@ ROWS: tuple[Binding, ...] = (
          shapes="matrix"),
     pair("Linear", "affine_forward", "affine_backward", _AFFINE, ALL, LINEAR,
          layouts={"weight": "OI->IO", "x": "NI->N**"}, shapes="matrix", form="on inputs of three axes"),
-    pair("ReLU", "relu_forward", "relu_backward", ("$x",), ("dx",), {"inplace": False}),
+    pair("ReLU", "relu_forward", "relu_backward", ("$x",), ("dx",), {"inplace": False}, shapes="some axes"),
     *(pair("Conv2d", f"conv_forward_{kind}", f"conv_backward_{kind}", _CONV, ALL, CONV, shapes="divisible")
       for kind in ("naive", "fast", "im2col", "strides")),
     *(pair("MaxPool2d", f"max_pool_forward_{kind}", f"max_pool_backward_{kind}", _POOL, ("dx",), POOL,

@@ -2,6 +2,8 @@
 
 Convolutional Neural Networks, week 1: images are NHWC, weights (f, f, C, F), the bias (1, 1, 1, F); stride and pad come
 in `hparameters`.
+Neural Networks and Deep Learning, week 4: an image is a column, A is (features, m), W as torch's, b (features, 1); dW
+and db are divided by m, since the dZ of its networks is not. Who has dZ divided divides no more: both are right.
 Improving Deep Neural Networks, week 2: an optimizer's function makes one step of all layers, whose arrays are in
 dictionaries, "W1", "b1", "dW1", ...; momentum is a mean, v = beta v + (1 - beta) g from v = 0 on.
 """
@@ -10,8 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oracle.subjects.binding import INT, Binding
-from oracle.subjects.conventions.rows import ALL, COLUMNS, CONV, OFF, OPTIMIZERS, POOL, pair
+from oracle.subjects.binding import FREE, INT, Binding
+from oracle.subjects.conventions.rows import ALL, COLUMNS, CONV, LINEAR, OFF, OPTIMIZERS, POOL, pair
 from oracle.subjects.plan import Plan, Step
 
 _IMAGES = {"x": "NCHW->NHWC", "out": "NCHW->NHWC"}
@@ -58,6 +60,9 @@ ROWS: tuple[Binding, ...] = (
     pair("Conv2d", "conv_forward", "conv_backward", _CONV, ALL, CONV | {"kernel_size": INT}, tells=("hparam",),
          optional=True,
          layouts=_IMAGES | {"weight": "OIHW->HWIO", "bias": "F->111F"}),
+    pair("Linear", "linear_forward", "linear_backward", ("$x", "$weight", "$bias"), ALL, LINEAR, shapes="matrix",
+         tells=("a_prev", "dz"), conventions=(*FREE, "mean-over-batch"),
+         layouts={"x": "NI->IN", "out": "NO->ON", "bias": "O->O1"}),
     _pool("MaxPool2d", "max"),
     _pool("AvgPool2d", "average"),
     *_optimizer("SGD", "update_parameters_with_gd", ("@lr",)),

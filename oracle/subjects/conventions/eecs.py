@@ -31,7 +31,7 @@ ROWS: tuple[Binding, ...] = (
     pair("Linear", "Linear.forward", "Linear.backward", ("$x", "$weight", "$bias"), ALL, LINEAR, tells=("w",),
          layouts={"weight": "OI->IO"}, shapes="matrix", differences=_WHAT),
     pair("ReLU", "ReLU.forward", "ReLU.backward", ("$x",), ("dx",), {"inplace": False}, tells=("cache",),
-         differences=_WHAT),
+         shapes="some axes", differences=_WHAT),
     *(pair("Conv2d", f"{name}.forward", f"{name}.backward", _CONV, ALL, CONV, tells=("conv_param",), differences=_WHAT)
       for name in ("Conv", "FastConv")),
     *(pair("MaxPool2d", f"{name}.forward", f"{name}.backward", _POOL, ("dx",), POOL, tells=("pool_param",),

@@ -31,7 +31,12 @@ def _some_images(settings: Mapping[str, Any], shapes: Shapes) -> bool:
     return len(shapes["x"]) == 4 and shapes["x"][0] > 0
 
 
+def _some_axes(settings: Mapping[str, Any], shapes: Shapes) -> bool:
+    return len(shapes["x"]) > 0
+
+
 PROMISES["some images"] = _some_images  # no course says what the statistics of none are
+PROMISES["some axes"] = _some_axes  # "of any shape" is said of batches: one number alone is none
 LAYER_NORM: dict[str, Any] = {"normalized_shape": one_axis, "eps": ANY, "elementwise_affine": True, "bias": True}
 GROUP_NORM: dict[str, Any] = {"num_groups": ANY, "num_channels": ANY, "eps": ANY, "affine": True}
 DROPOUT: dict[str, Any] = {"p": below_one, "inplace": False}
