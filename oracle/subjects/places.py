@@ -16,7 +16,7 @@ from oracle.subjects import Answer, Call
 from oracle.subjects.binding import Binding
 from oracle.subjects.layouts import relaid
 from oracle.subjects.mapping import Map
-from oracle.subjects.names import gradient_of, parameter_of
+from oracle.subjects.names import OUT, gradient_of, parameter_of, plain
 from oracle.subjects.plan import Plan
 
 Seen = Mapping[str, Any]
@@ -64,7 +64,7 @@ def ways_to_set(binding: Binding, call: Call, made: Mapping[str, Any], told: Map
         path = paths.get(name)
         if name in told.paths and path != "none":
             _demand(binding, path, made, f"{name}={path}", "after it is made")
-        if path is None and name == "weight":
+        if path is None and name == "weight" and not binding.plan.warm:  # a first forward leaves its results there too
             path = _by_shape(binding.spec, array.shape, made)
         if path in (None, "none") and (name not in call.parameters or "bias" in name):
             if name in call.parameters and not one_bias:
@@ -153,6 +153,9 @@ def with_gradients(binding: Binding, run: Run, call: Call, told: Map) -> Binding
     kept = seen.get("done") or seen.get("made") or {}
     running = {name: path for path, value in plan.set.items()
                for name in ("running_mean", "running_var") if value == f"${name}"}  # fmt: skip
+    left = [path for path in kept if plain(path) in OUT]
+    if "forward" in seen and seen["forward"] is None and left:  # the forward returns nothing
+        running["out"] = left[0]
     absent = (*binding.absent, *(name for name in ("running_mean", "running_var") if name not in running))
     if step is None:
         return replace(binding, plan=replace(plan, read={**plan.read, **running}), absent=absent)
