@@ -312,6 +312,7 @@ PROMISES: dict[str, Callable[[Mapping[str, Any], Shapes], bool]] = {
     "matrix": _axes(2),  # every input has two axes
     "rows": lambda settings, shapes: len(shapes["x"]) == 2 and np.size(settings["normalized_shape"]) == 1,
     "images": _axes(4),
+    "one row": lambda settings, shapes: len(shapes["x"]) == 2 and shapes["x"][0] == 1,
     "batch": lambda settings, shapes: all(len(shape) > 1 for shape in shapes.values()),  # ... or more
     "divisible": _divisible,  # the windows cover the image without a rest
     "tiles": _tiles,  # square windows side by side, which cover it

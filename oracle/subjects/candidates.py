@@ -21,6 +21,8 @@ from oracle.subjects.plan import Step
 
 IMAGES = {"NCHW": "", "NHWC": "NCHW->NHWC"}  # the layouts of four axes that are tried
 ONE_IMAGE = {"HWC": "NCHW->HWC", "CHW": "NCHW->CHW", "HW": "NCHW->HW"}
+ONE_COLUMN = "NI->I1"
+COLUMNS = {"NI->IN": "matrix", ONE_COLUMN: "one row"}  # samples as columns, and one sample at a time
 _OF_IMAGES = ("conv", "pooling", "padding", "normalization", "dropout", "shape", "upsampling", "softmax")
 LABELS = ("", "N->NC", "N->N1")
 EPS = (1e-5, 1e-8, 1e-6, 1e-7, 1e-3, 1e-2, 1e-4, 1e-10, 1e-12)
@@ -30,6 +32,8 @@ def images(binding: Binding, call: Call, told: Map) -> list[str]:
     """The layouts of the images that are tried, the plainest first."""
     if told.x:
         return [IMAGES.get(told.x) or ONE_IMAGE.get(told.x, "")]
+    if binding.spec == "Linear":
+        return ["", *({} if binding.plan.warm else COLUMNS)]
     tensors = (call.inputs.get("x"), call.upstream.get("dout"))
     if any(array is None or array.ndim != 4 for array in tensors) or FAMILY[binding.spec] not in _OF_IMAGES:
         return [""]
@@ -53,7 +57,9 @@ def candidates(spec: LayerSpec, binding: Binding, call: Call, made: Mapping[str,
             written["reduction"] = reduction
         if accepts.get("bias") is False:
             written["bias"] = False
-        promise = "one grey image" if image == "NCHW->HW" else "one image" if image in ONE_IMAGE.values() else ""
+        more |= {"out": image.replace("I", "O")} if image in COLUMNS else {}
+        one = "one grey image" if image == "NCHW->HW" else "one image" if image in ONE_IMAGE.values() else ""
+        promise = COLUMNS.get(image, one)
         yield replace(
             binding,
             plan=replace(
@@ -64,7 +70,7 @@ def candidates(spec: LayerSpec, binding: Binding, call: Call, made: Mapping[str,
             layouts=layouts | {name: layout for name, layout in more.items() if layout},
             accepts=accepts,
             shapes=promise,
-            fixed={**binding.fixed, **written},
+            fixed={**binding.fixed, **written, **({"x[0]": 1} if image == ONE_COLUMN else {})},
             sums=_sums(call, places),
             differences=(*binding.differences, *(("eps-fixed",) if eps not in (None, 1e-5) else ())),
         )

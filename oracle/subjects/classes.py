@@ -200,7 +200,8 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
                  "groups": 1}  # fmt: skip
     if spec.name in ("Softmax", "LogSoftmax", "Softmin"):
         fixed = {"dim": 1}
-    unsaid = [setting for setting in spec.required if setting not in said and setting not in fixed]
+    needed = (*spec.required, *(["p"] if FAMILY[spec.name] == "dropout" else []))  # its own default may be any
+    unsaid = [setting for setting in needed if setting not in said and setting not in fixed]
     if len(unknown) == len(unsaid) == 1:  # they can only mean each other
         kwargs[unknown.pop()] = f"@{unsaid[0]}"
         said.add(unsaid.pop())

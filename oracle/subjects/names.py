@@ -44,7 +44,10 @@ CLASSES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-_AROUND = re.compile(r"^(my|np|numpy|naive|simple|custom|scratch)+(?=.)|(?<=.)(layer|module|scratch|numpy|naive|np)+$")
+_AROUND = re.compile(
+    r"^(my|np|numpy|naive|simple|custom|scratch|layer|activation)+(?=.)|"
+    r"(?<=.)(layer|module|scratch|numpy|naive|np)+$"
+)
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "in_channels": ("inchannels", "inchannel", "inputchannels", "inputchannel", "channelsin", "nin", "cin", "inc",
@@ -67,7 +70,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "groups": ("groups", "group", "ngroups", "numgroups"),
     "bias": ("bias", "usebias", "withbias", "hasbias"),
     "p": ("p", "prob", "probability", "rate", "dropoutrate", "dropoutratio", "dropoutprob", "droprate", "dropprob",
-          "ratio", "pdrop"),
+          "ratio", "pdrop", "dropout"),
     "num_features": ("numfeatures", "nfeatures", "dim", "features", "size", "channels", "numchannels", "nchannels",
                      "inputdim", "inputsize", "d", "c"),
     "normalized_shape": ("normalizedshape", "dim", "features", "size", "d", "inputdim", "numfeatures", "nfeatures"),
@@ -151,6 +154,8 @@ ROLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 LEARNING_RATE = ROLES["$lr"]
 
+OUT = ("output", "outputs", "out")  # where a forward that returns nothing leaves what it computed
+
 # Methods, without spelling habits: __call__ is "call".
 FORWARD = ("forward", "call", "forwardprop", "forwardpass", "fprop", "forwardpropagation", "feedforward", "compute",
            "fn", "activate")  # fmt: skip
@@ -179,7 +184,9 @@ _SPELT = _spelt()
 def spec_of(class_name: str) -> str | None:
     """The layer that a class of this name claims to be."""
     name = plain(class_name)
-    return _SPELT.get(name) or _SPELT.get(_AROUND.sub("", name))
+    spec = _SPELT.get(name) or _SPELT.get(_AROUND.sub("", name))
+    named_activation = name.startswith("activation") and spec is not None
+    return None if named_activation and FAMILY[str(spec)] not in ("activation", "softmax") else spec  # ActivationLinear
 
 
 def argument_of(name: str, settings: tuple[str, ...]) -> str | None:

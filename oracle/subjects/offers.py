@@ -87,6 +87,8 @@ def _not_valid(padding: Any) -> bool:
 
 def _shapes(spec: LayerSpec, binding: Binding, works: Callable[..., bool]) -> str:
     match spec.name:
+        case "Linear" if binding.shapes:
+            return binding.shapes
         case "Linear":
             return "matrix" if not works(x=(2, 5, 3)) else "" if works(x=(3,)) else "batch"
         case "LayerNorm":

@@ -17,7 +17,7 @@ from oracle.subjects.binding import Binding
 from oracle.subjects.handed import handed, handed_layouts, in_a_list
 from oracle.subjects.layouts import relaid
 from oracle.subjects.mapping import Map
-from oracle.subjects.names import GRADIENT_LISTS, PARAMETER_LISTS, gradient_of, parameter_of
+from oracle.subjects.names import GRADIENT_LISTS, OUT, PARAMETER_LISTS, gradient_of, parameter_of, plain
 from oracle.subjects.plan import Plan
 
 Seen = Mapping[str, Any]
@@ -69,7 +69,7 @@ def ways_to_set(binding: Binding, call: Call, made: Mapping[str, Any], told: Map
         path = paths.get(name)
         if name in told.paths and path != "none":
             _demand(binding, path, made, f"{name}={path}", "after it is made")
-        if path is None and name == "weight":
+        if path is None and name == "weight" and not binding.plan.warm:  # a first forward leaves its results there too
             path = _by_shape(binding.spec, array.shape, made)
         if path in (None, "none") and (name not in call.parameters or "bias" in name):
             if name in call.parameters and not one_bias:
@@ -161,6 +161,9 @@ def with_gradients(binding: Binding, run: Run, call: Call, told: Map) -> Binding
                for name in _RUNNING if value == f"${name}"}  # fmt: skip
     given = {*_RUNNING} & {*handed(binding)}
     running |= {name: path for path in kept if (name := parameter_of(path) or "") in given}
+    left = [path for path in kept if plain(path) in OUT]
+    if "forward" in seen and seen["forward"] is None and left:  # the forward returns nothing
+        running["out"] = left[0]
     absent = (*binding.absent, *(name for name in _RUNNING if name not in running))
     if step is None:
         return replace(binding, plan=replace(plan, read={**plan.read, **running}), absent=absent)

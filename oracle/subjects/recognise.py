@@ -12,6 +12,7 @@ from typing import Any
 
 from oracle.subjects.binding import Binding
 from oracle.subjects.conventions import CONVENTIONS, TORCH
+from oracle.subjects.names import argument_of
 from oracle.subjects.plan import Step
 
 Arguments = Sequence[tuple[str, bool]]  # (name, whether it must be given)
@@ -127,12 +128,24 @@ def _fits(row: Binding, defined: Defined, asked_for: bool) -> bool:
         return False
     if row.names and not asked_for and row.names != tuple(name.lower() for name, _ in calls[0] or ()):
         return False
+    if any(call is not None and _asks_for_a_number(call, step) for call, step in zip(calls, steps)):
+        return False
     if row.plan.make is None and row.plan.backward is not None and not row.tells:
         return True  # a name that no other course has
     if not all(call is None or _takes(call, step) for call, step in zip(calls, steps)):
         return False
     words = [name.lower() for call in calls for name, _ in call or ()]
     return asked_for or not row.tells or any(word.startswith(tell) for tell in row.tells for word in words)
+
+
+def _asks_for_a_number(arguments: Arguments, step: Step) -> bool:
+    """Whether it calls eps, or stride, what its course gives as a dictionary of settings."""
+    settings = [name for (name, _), value in zip(arguments, step.args) if isinstance(value, dict) or value in _GIVEN]
+    return any(argument_of(name, _NUMBERS) for name in settings)
+
+
+_GIVEN = ("$bn_param",)
+_NUMBERS = ("eps", "momentum", "stride", "padding", "kernel_size")
 
 
 def _takes(arguments: Arguments, step: Step) -> bool:

@@ -12,7 +12,7 @@ from oracle.layers import SPECS
 from oracle.layers.spec import LayerSpec
 from oracle.subjects import Answer, Call
 from oracle.subjects.binding import ANY, Binding
-from oracle.subjects.candidates import as_derivative, candidates, images, without_dilation
+from oracle.subjects.candidates import COLUMNS, ONE_COLUMN, as_derivative, candidates, images, without_dilation
 from oracle.subjects.mapping import Map
 from oracle.subjects.names import plain, role_of
 from oracle.subjects.offers import with_offers
@@ -54,12 +54,13 @@ def probed(spec: LayerSpec, binding: Binding, probe: Probe, told: Map) -> Bindin
         raise Unreadable(f"{binding.implements}: {none} ({said})") from None
     answer, seen, binding = _called(probe, binding, call)
     tried = _every_way(spec, binding, call, seen, probe, told)
-    binding = max(tried, key=lambda candidate: score(spec, candidate, probe))
+    binding = _best(spec, tried, probe)
     if "Alpha" in spec.name:  # what is dropped is not 0
         other = replace(binding, plan=replace(binding.plan, draws="high"))
         binding = max(binding, other, key=lambda candidate: score(spec, candidate, probe))
     elif binding.plan.draws:
         binding = settled(binding, probe)
+    call = _own_call(spec, binding, call)
     answer, _ = probe.run(binding, call)
     if spec.name not in TRIALS:
         _demand_an_answer(spec, binding, call, answer)
@@ -109,6 +110,21 @@ def _called(probe: Probe, binding: Binding, call: Call) -> tuple[Answer, Seen, B
     return answer, seen, binding
 
 
+def _best(spec: LayerSpec, tried: list[Binding], probe: Probe) -> Binding:
+    """The one that gives most right. One sample at a time only where a batch does not give every tensor its shape: a
+    mean over the batch would be the sum there, and right."""
+    scores = [score(spec, candidate, probe) for candidate in tried]
+    batch = [own[1] for own, candidate in zip(scores, tried) if candidate.layouts.get("x") != ONE_COLUMN]
+    able = [place for place, candidate in enumerate(tried)
+            if candidate.layouts.get("x") != ONE_COLUMN or scores[place][1] > max(batch)]  # fmt: skip
+    return tried[max(able, key=lambda place: scores[place])]
+
+
+def _own_call(spec: LayerSpec, binding: Binding, call: Call) -> Call:
+    """The call of a trial run, of one sample where the binding takes no more."""
+    return trial(spec, binding=binding) if "x[0]" in binding.fixed else call
+
+
 def _is_pair(returned: Any) -> bool:
     """Whether forward returned (out, cache)."""
     return isinstance(returned, list) and len(returned) == 2 and isinstance(returned[0], list)
@@ -134,11 +150,13 @@ def _every_way(spec: LayerSpec, binding: Binding, call: Call, seen: Seen, probe:
     found: list[Binding] = []
     refused = None
     for image in images(binding, call, told):
+        if refused and image in COLUMNS:  # which may raise before what refused is asked again
+            break
         if image and binding.plan.warm:  # what the first forward makes follows from the layout of the images
             seen = probe.run(replace(binding, layouts={"x": image, "out": image}), call)[1]
         try:
             laid_out = list(candidates(spec, binding, call, seen.get("made", {}), image, told))
-            found += [with_gradients(each, probe.run, call, told) for each in laid_out]
+            found += [with_gradients(each, probe.run, _own_call(spec, each, call), told) for each in laid_out]
         except Unreadable as error:
             refused = refused or error
     if refused and not found:

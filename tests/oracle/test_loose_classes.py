@@ -235,3 +235,50 @@ def test_what_only_call_keeps_for_backward_is_no_mistake_of_it(written):
     with pytest.raises(TargetError, match=r"Tanh.*has no attribute 'output'.*autograd engine"):
         open_target(written(ENGINE.format(kept="")))
     assert check(written(ENGINE.format(kept="self.output = np.tanh(x); ")), cases=10)["verdict"] == "right"
+
+
+NOT_CALLED_AS_KNOWN = {
+    "a batch norm whose weight is one number": (
+        """
+        class BatchNorm:
+            def __init__(self, gamma=1.0, beta=0.0):
+                self.gamma, self.beta = gamma, beta
+
+            def forward(self, x):
+                self.var = x.var(axis=0)
+                return self.gamma * (x - x.mean(axis=0)) / np.sqrt(self.var + 1e-5) + self.beta
+        """,
+        "no weight of shape",
+    ),
+    "a dropout whose p stands in its code": (
+        """
+        class Dropout:
+            def forward(self, x):
+                self.mask = np.random.binomial(1, 0.8, size=x.shape) / 0.8
+                return x * self.mask
+        """,
+        "Dropout has no argument for p",
+    ),
+    "eps where a course gives a dictionary": (
+        """
+        def batchnorm_forward(x, gamma, beta, eps):
+            hat = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)
+            return gamma * hat + beta, (hat, gamma)
+        """,
+        "no layer that can be judged was found",
+    ),
+    "numbers where a course gives a dictionary": (
+        """
+        def conv_forward_naive(x, w, b, stride):
+            return np.zeros((len(x), len(w), x.shape[2] // stride, x.shape[3] // stride)), None
+        """,
+        "no layer that can be judged was found",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_CALLED_AS_KNOWN)
+def test_what_cannot_be_called_as_its_name_says_is_not_called_wrong(written, case):
+    text, words = NOT_CALLED_AS_KNOWN[case]
+    with pytest.raises(TargetError, match=words):
+        check(written(text))
