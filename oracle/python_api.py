@@ -28,6 +28,7 @@ from oracle.reports.text import told
 from oracle.selection import DEFAULT_COUNT, default_cases
 from oracle.subjects import Subject
 from oracle.subjects.torch_module import TorchModule
+from oracle.subjects.torch_optimizer import TorchOptimizer
 
 
 def assert_matches(
@@ -163,6 +164,8 @@ def subject_of(layer: Callable[..., Any], like: str | type, args: Mapping[str, s
     factory: Callable[..., Any] = layer
     if isinstance(layer, type) and issubclass(layer, Module):
         return Scratchnet(spec, layer)
+    if isinstance(layer, type) and issubclass(layer, torch.optim.Optimizer):
+        return TorchOptimizer(spec, layer, args, params)
     return TorchModule(spec, factory, args, params)
 
 
@@ -181,7 +184,8 @@ def _cases(subject: Subject, count: int, seed: int, dtype: str | None) -> list[C
     spec = find_spec(subject.spec)
     chosen, _ = default_cases(spec, lambda setting: takes(subject, setting), count, seed, dtype=dtype)
     if not chosen:
-        raise ValueError(f"{subject.implements} takes none of the settings of {subject.spec}; see args=")
+        why = subject.untaken or "see args="
+        raise ValueError(f"{subject.implements} takes none of the settings of {subject.spec}: {why}")
     return chosen
 
 
