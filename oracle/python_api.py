@@ -17,11 +17,12 @@ from typing import Any
 
 import torch
 
+from oracle.accuracy import settle
 from oracle.cases import Case, parse
 from oracle.checking import investigated, takes
 from oracle.conditions import condition
 from oracle.formats import FORMATS, HALVES
-from oracle.judge import judge, judge_case
+from oracle.judge import Judgement, judge, judge_case
 from oracle.layers import SPECS, find_spec
 from oracle.reports.failure import story
 from oracle.reports.text import told
@@ -67,6 +68,8 @@ def assert_matches(
     if judgement.verdict == "right":
         return
     report = investigated(judgement, seed)
+    if report["verdict"] == "right":  # a lower precision, or another algorithm, explains what is off
+        return
     replay = f'oracle.assert_matches({subject.implements}, "{subject.spec}", case="{report["smallest_case"]}")'
     raise AssertionError(told(report, replay))
 
@@ -106,7 +109,7 @@ class _Check:
 
     def __call__(self) -> None:
         __tracebackhide__ = True  # the story is the whole message
-        result = judge_case(self._subject, self.case)
+        [result] = settle(Judgement(self._subject, [judge_case(self._subject, self.case)], 0, 0.0)).results
         if result.failed or any(tensor.status != "ran" for tensor in result.tensors.values()):
             replay = f'oracle.assert_matches({self._subject.implements}, "{self._subject.spec}", case="{self.case.id}")'
             raise AssertionError(story(result, replay))

@@ -94,6 +94,7 @@ class Coupled(Decoupled):
     ("layer", "like", "options"),
     [
         (LastAxis, "RMSNorm", {}),
+        (InFloat32, "RMSNorm", {}),
         (ByImage, "BatchNorm2d", {}),
         (Weighted, "CrossEntropyLoss", {}),
         (Decoupled, "AdamW", {}),
@@ -180,3 +181,16 @@ def test_from_the_shell(tmp_path, monkeypatch):
     report = check("of_ones_own", cases=20, map_text="Squash=LayerNorm; width=normalized_shape; weight=w")
     assert [(each["spec"], each["verdict"]) for each in report["specs"]] == [("LayerNorm", "right"), ("SGD", "right")]
     assert isinstance(TorchOptimizer("SGD", torch.optim.SGD), TorchModule)
+
+
+class Narrow(torch.nn.Linear):
+    """Computed in float32, answered in the dtype that came."""
+
+    def forward(self, x):
+        bias = None if self.bias is None else self.bias.float()
+        return torch.nn.functional.linear(x.float(), self.weight.float(), bias).type_as(x)
+
+
+@oracle.parametrize(Narrow, like="Linear", cases=12, dtype="float64")
+def test_one_case_of_a_lower_precision(check):
+    check()
