@@ -16,6 +16,7 @@ from oracle.layers import SPECS
 from oracle.layers.spec import LayerSpec, Tensors
 from oracle.subjects import Answer, Call, Failure, Subject
 from oracle.subjects.attempt import attempt
+from oracle.subjects.mapping import MapError, parse_map
 from oracle.subjects.names import argument_of, parameter_of
 from oracle.subjects.scratchnet import by_name
 
@@ -193,7 +194,7 @@ class TorchModule(Subject):
                 known = ", ".join(own) or "none"
                 raise Unfit(
                     f"{type(module).__name__} has no parameter {path!r} (it has: {known}); "
-                    f'name it with params={{"{name}": ...}}, from the shell --map "{name}=..."'
+                    f'name it with params={{"{name}": ...}}{_in_the_shell(name)}'
                 )
             if not _alike(tuple(target.shape), array.shape):
                 raise Unfit(f"{type(module).__name__}.{path} has shape {tuple(target.shape)}, {array.shape} expected")
@@ -215,6 +216,15 @@ def _tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
         if isinstance(value, torch.Tensor)
     }
     return {**plain, **dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def _in_the_shell(name: str) -> str:
+    """How --map says it, where it can."""
+    try:
+        parse_map(f"{name}=own")
+    except MapError:
+        return ""
+    return f', from the shell --map "{name}=..."'
 
 
 def _alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:

@@ -137,6 +137,12 @@ class OneInput(torch.nn.MultiheadAttention):
         return super().forward(x, x, x)
 
 
+class Forgetful(ByImage):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        del self.running_mean
+
+
 class Misspelt(torch.nn.Module):
     def __int__(self, normalized_shape):
         super().__init__()
@@ -151,6 +157,7 @@ class Called(torch.nn.LayerNorm):
     ("layer", "like", "words"),
     [
         (Combined, "RNNCell", r"not judged: .*no parameter 'weight_ih' \(it has: fc.weight, fc.bias\).*--map"),
+        (Forgetful, "BatchNorm2d", r'name it with params={"running_mean": ...}$'),  # which --map cannot say
         (Rows, "BatchNorm2d", "not judged: .*missing a required argument: 'num_dims'"),
         (OneInput, "MultiheadAttention", r"not judged: OneInput.forward\(x\) is called with"),
     ],
