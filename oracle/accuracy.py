@@ -144,8 +144,11 @@ def _absolute_size(result: CaseResult, tensor: str) -> np.ndarray:
 
 
 def _evident(failing: list[CaseResult], tensor: str, precision: Format) -> bool:
-    """A lower dtype; or values that all fit into the lower precision where the right ones do not; or, on `wide`
-    integers, most of the elements that need more bits are off: one element alone is a mistake, not a precision."""
+    """A lower dtype; or the output, that is known to be of a lower precision in every case in which this one fails; or
+    values that all fit into the lower precision where the right ones do not; or, on `wide` integers, most of the
+    elements that need more bits are off: one element alone is a mistake, not a precision."""
+    if failing and all(result.tensors.get("out", _NONE).accuracy == "lower-precision" for result in failing):
+        return True
     off, needing = 0, 0
     for result in failing:
         values = _values(result, tensor)

@@ -164,7 +164,7 @@ def _reason(judgement: Judgement) -> str | None:
         for tensor in result.tensors.values():
             if tensor.status in ("unjudged", "error"):
                 return tensor.reason
-    return "it offers none of the settings that were asked for"
+    return judgement.subject.untaken or "it offers none of the settings that were asked for"
 
 
 def _message(judgement: Judgement, tensors: Json, findings: Findings) -> str:

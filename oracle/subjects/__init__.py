@@ -149,6 +149,7 @@ class Subject(ABC):
     implements   what it is, for the reader: "conv_forward_naive, conv_backward_naive"
     conventions  ids of differences from torch that its course leaves open: never wrong
     fixed        setting -> the value that is written in its code: cases are made with it
+    untaken      why it takes no setting at all, where that is known
     notes        (id, text) of what its course prescribes and torch does otherwise
     says         mistake -> (hint, fix) in the words of its course, where torch's would lead astray
     """
@@ -156,6 +157,7 @@ class Subject(ABC):
     spec: str
     implements: str
     conventions: tuple[str, ...] = ()
+    untaken: str = ""
     fixed: Mapping[str, Any] = MappingProxyType({})
     notes: Sequence[tuple[str, str]] = ()
     says: Mapping[str, tuple[str, str]] = MappingProxyType({})

@@ -189,6 +189,13 @@ def spec_of(class_name: str) -> str | None:
     return None if named_activation and FAMILY[str(spec)] not in ("activation", "softmax") else spec  # ActivationLinear
 
 
+def optimizer_of(class_name: str) -> str | None:
+    """The optimizer that a class of this name, known to be one, claims to be."""
+    known = {plain(name): name for name in SPECS if FAMILY[name] == "optim"}
+    name = plain(class_name)
+    return known.get(name) or known.get(_AROUND.sub("", name))
+
+
 def argument_of(name: str, settings: tuple[str, ...]) -> str | None:
     """The setting that an argument stands for: "stride", "kernel_size[0]"; torch's own name before any other."""
     own = next((setting for setting in settings if plain(setting) == plain(name)), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 import tempfile
 import time
@@ -15,7 +16,7 @@ from oracle.subjects.archive import ArchiveError, unpack
 from oracle.subjects.conventions import CONVENTIONS
 from oracle.subjects.file import File
 from oracle.subjects.mapping import MapError, parse_map
-from oracle.subjects.names import spec_of
+from oracle.subjects.names import optimizer_of, spec_of
 from oracle.subjects.open_file import open_file
 from oracle.subjects.opened import Asked, Target, TargetError
 from oracle.subjects.reading import imports
@@ -166,13 +167,17 @@ def _module(text: str, asked: Asked) -> Target:
     if not is_torch:
         return open_file(path, text, asked, name or None)
     demand(asked.limits.require, IN_PROCESS)
-    return _torch(text, module, name, asked.wanted)
+    return _torch(text, module, name, asked)
 
 
-def _torch(text: str, module: str, name: str, wanted: Sequence[str]) -> Target:
+def _torch(text: str, module: str, name: str, asked: Asked) -> Target:
     import torch
 
     from oracle.subjects.torch_module import TorchModule
+    from oracle.subjects.torch_optimizer import TorchOptimizer
+
+    wanted, told = asked.wanted, asked.told
+    args = {role[1:]: own for own, role in told.arguments.items() if isinstance(role, str) and role[:1] == "@"}
 
     try:
         namespace = vars(importlib.import_module(module))
@@ -182,14 +187,22 @@ def _torch(text: str, module: str, name: str, wanted: Sequence[str]) -> Target:
         raise TargetError(f"{text}: {module} has no {name}")
     target = Target(text, "torch", IN_PROCESS)
     for own, value in namespace.items():
-        is_module = isinstance(value, type) and issubclass(value, torch.nn.Module) and value.__module__ == module
-        if not is_module or (name and own != name):
+        is_own = isinstance(value, type) and value.__module__ == module
+        if not is_own or not issubclass(value, torch.nn.Module | torch.optim.Optimizer) or (name and own != name):
             continue
-        spec = next((s for s in (spec_of(base.__name__) for base in value.__mro__) if s in wanted), None)
+        asked.names[0].add(own)
+        is_optimizer = issubclass(value, torch.optim.Optimizer)
+        known = optimizer_of if is_optimizer else spec_of
+        claimed = [told.classes[own]] if own in told.classes else [known(base.__name__) for base in value.__mro__]
+        spec = next((s for s in claimed if s in wanted), None)
         if spec is None and len(wanted) == 1:
             spec = wanted[0]  # asked for by name: what the class is called does not matter then
         if spec is not None:
-            target.subjects.append(TorchModule(spec, value))
+            kind = TorchOptimizer if is_optimizer else TorchModule
+            names = {each for each in told.arguments if each in inspect.signature(value).parameters}
+            asked.names[1].update(names)
+            own_args = {setting: each for setting, each in args.items() if each in names}
+            target.subjects.append(kind(spec, value, own_args, told.paths))
         elif name:
             target.problems.append(f"{name}: which layer it is cannot be told from its name; say it with --spec")
     return target

@@ -116,7 +116,10 @@ REFUSED = {
     "an unknown condition": (
         Linear, "Linear", {"known_failures": {"colour = red": "?"}}, ValueError, "'colour = red' is no condition",
     ),
-    "no setting that it takes": (Renamed, "Conv2d", {}, ValueError, "takes none of the settings of Conv2d; see args="),
+    "no setting that it takes": (
+        Renamed, "Conv2d", {}, ValueError,
+        "takes none of the settings of Conv2d: torch's Conv2d needs kernel_size; Renamed takes n_in, n_out",
+    ),
     "no case": (Linear, "Linear", {"cases": 0}, ValueError, "cases=0: at least 1 expected"),
     "nothing left": (
         Linear, "Linear", {"known_failures": {"N = 1": "?", "N > 1": "?"}}, ValueError, "known_failures leave no case",
