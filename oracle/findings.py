@@ -179,7 +179,8 @@ def _when(judgement: Judgement, diagnoses: dict[str, Diagnosis], judged, fresh: 
 
     visible = (case for case in passing if shows(case) and _is_seen(diagnoses.values(), case))
     if mistakes and all(mistake.when for mistake in mistakes) and all(map(shows, failing)) and not any(visible):
-        said = " or ".join(dict.fromkeys(mistake.when for mistake in mistakes))
+        whens = list(dict.fromkeys(mistake.when for mistake in mistakes))
+        said = "always" if "always" in whens else " or ".join(whens)
         return When(said, None, shows, (len(failing), len(failing)))
     return find_when(failing, passing, lambda case: fails(judged(case)), fresh)
 

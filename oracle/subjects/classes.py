@@ -221,8 +221,8 @@ def _constructor(spec: LayerSpec, name: str, arguments: Arguments,
     accepts = {setting: ANY if setting in said or setting in unsaid else spec.defaults.get(setting, ANY)
                for setting in settings}  # fmt: skip
     if takes_weights and "bias" in accepts:
-        needed = [required for argument, required in arguments if kwargs.get(argument) == "$bias"]
-        accepts["bias"] = (True if needed[0] else ANY) if needed else False
+        must = [required for argument, required in arguments if kwargs.get(argument) == "$bias"]
+        accepts["bias"] = (True if must[0] else ANY) if must else False
     rules = {"momentum": given} | ({"p": below_one} if FAMILY[spec.name] == "dropout" else {})
     return kwargs, {n: rules.get(n, rule) if rule == ANY else rule for n, rule in accepts.items()}, fixed
 

@@ -16,7 +16,7 @@ import numpy as np
 from oracle.subjects import Answer, Call, Failure, Subject
 from oracle.subjects.binding import Binding
 from oracle.subjects.differences import DIFFERENCES
-from oracle.subjects.hints import excused, hint
+from oracle.subjects.hints import excused, hint, not_imported
 from oracle.subjects.neighbours import neighbours
 from oracle.subjects.notebook import Place, code_of
 from oracle.subjects.plan import Plan
@@ -143,7 +143,7 @@ class File:
     def _failure(self, entry: Sequence[str]) -> Failure:
         kind, message, place = entry
         known = isinstance(getattr(builtins, kind, None), type) or kind in _NUMPYS or kind in _OWN_KINDS
-        if why := excused(kind, message, self._python_2):
+        if why := excused(kind, message, self._python_2) or not_imported(kind, message, self.raised):
             return Failure("unjudged", why, *self._line(place))
         said = hint(kind, message)
         if kind == "memory":

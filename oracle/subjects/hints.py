@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterable
+
+from oracle.subjects import Failure
 
 _DIVIDED = ("cannot be interpreted as an integer", "slice indices must be integers", "only integers, slices (`:`)",
             "from dtype('float64') to dtype('int64')")  # fmt: skip
@@ -45,3 +49,28 @@ def excused(kind: str, message: str, python_2: bool) -> str:
     if kind == "NameError":
         return next((why for pattern, why in _NOT_THEIRS.items() if pattern.fullmatch(message)), "")
     return ""
+
+
+def not_imported(kind: str, message: str, raised: Iterable[Failure]) -> str:
+    """Why a name is not there: an import at the top of the file that should have brought it was among what `raised`,
+    because a file or package is missing here; "" where it is nothing of the kind."""
+    name = re.fullmatch(r"name '(\w+)' is not defined", message)
+    if kind != "NameError" or name is None:
+        return ""
+    for failure in raised:
+        if failure.kind in ("ImportError", "ModuleNotFoundError") and _brings(failure.source, name[1]):
+            return (
+                f"{name[1]} is not there, because `{failure.source}` did not work ({failure.message}): put that module "
+                f"beside the file, and check it again"
+            )
+    return ""
+
+
+def _brings(statement: str, name: str) -> bool:
+    """Whether an import would define `name`; of several lines the first alone is seen, and it may bring anything."""
+    try:
+        (node,) = ast.parse(statement).body
+    except (SyntaxError, ValueError):
+        return statement.startswith(("from ", "import "))
+    aliases = node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
+    return any(alias.name == "*" or (alias.asname or alias.name.partition(".")[0]) == name for alias in aliases)

@@ -74,8 +74,9 @@ def recognised(defined: Defined, undone: set[str], wanted: Iterable[str], conven
             continue
         found.taken |= {_name(row) for row in here}
         _sort(found, course, here, defined, undone, set(wanted), only)
+    own = {course for course, _ in found.rows}
     for course, rows in CONVENTIONS.items():
-        if convention in ("auto", course) and course not in TORCH:
+        if convention in ("auto", course) and course not in TORCH and own <= {course}:
             alike = {_name(row) for row in rows if row.plan.make is None and _name(row) in defined.functions}
             found.others |= dict.fromkeys(sorted(alike - found.taken - found.others.keys()), course)
     return found

@@ -196,8 +196,8 @@ def test_a_torch_module_with_names_of_its_own_is_not_called_wrong(tmp_path, monk
     monkeypatch.syspath_prepend(tmp_path)
     (spec,) = check("names_of_its_own:Linear", cases=6)["specs"]
     assert spec["verdict"] == "unjudged"
-    assert "no parameter 'weight' (it has: kernel, shift)" in spec["reason"]
-    assert 'params={"weight": ...}' in spec["reason"]
+    assert "no parameter 'bias' (it has: kernel, shift)" in spec["reason"]  # kernel is a usual name
+    assert 'params={"bias": ...}' in spec["reason"]
 
 
 NO_LAYER = """
