@@ -4,14 +4,12 @@
 letters backwards, "OIHW->O(IHW)" has the axes in brackets as one, "N->NC" is a label as a row of zeros with one 1.
 "ifgo>fgio:AB->BA" has the blocks of its first axis, the gates of a recurrent layer, in another order.
 "NCHW->HW" is one image of one channel, without those axes; "NI->N**" is a row of I numbers folded into
-two axes, as an image is before it is flattened. "OI->IO@0132": before that, the four blocks of the first axis in this
-order, as the gates of an LSTM.
+two axes, as an image is before it is flattened.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,8 +25,6 @@ def relaid(array: np.ndarray, layout: str, classes: int = 0) -> np.ndarray:
         return array.reshape(fold(array.shape))
     if layout == "N->NC":
         return np.eye(classes)[array]
-    layout, _, order = layout.partition("@")
-    array = _in_blocks(array, list(map(int, order)))
     torchs, own = layout.split("->")
     letters = re.sub(r"[()]", "", own)
     gone = tuple(place for place, axis in enumerate(torchs) if axis not in letters.upper())
@@ -53,7 +49,6 @@ def restored(array: np.ndarray, layout: str, shape: tuple[int, ...] | None = Non
     if layout == "NI->N**":
         folded = shape is not None and array.shape == fold(shape)
         return array.reshape(shape) if folded and shape is not None else array[..., None]  # (N, I) must not pass for it
-    layout, _, order = layout.partition("@")
     torchs, own = layout.split("->")
     letters = re.sub(r"[()]", "", own)
     if "(" in own:
@@ -66,16 +61,7 @@ def restored(array: np.ndarray, layout: str, shape: tuple[int, ...] | None = Non
     array = array[tuple(_backwards(axis) for axis in letters)].squeeze(extra)
     bare = letters.replace("1", "").upper()
     moved = array.transpose([bare.index(axis) for axis in torchs if axis in bare])
-    moved = np.expand_dims(moved, [place for place, axis in enumerate(torchs) if axis not in bare])
-    return _in_blocks(moved, [order.index(str(place)) for place in range(len(order))])
-
-
-def _in_blocks(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
-    """Its first axis cut into equal blocks, and these in that order; an array that has no such blocks as it is."""
-    if not order or len(array) % len(order):
-        return array
-    blocks = np.split(array, len(order))
-    return np.concatenate([blocks[place] for place in order])
+    return np.expand_dims(moved, [place for place, axis in enumerate(torchs) if axis not in bare])
 
 
 def _reordered(array: np.ndarray, before: str, after: str) -> np.ndarray:

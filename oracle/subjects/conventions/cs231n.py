@@ -60,7 +60,7 @@ def _optimizer(spec: str, function: str, config: Mapping[str, Any], state: Mappi
 _SIZES = {"input_size": ANY, "hidden_size": ANY}
 _ONE_LAYER = {"bias": True, "num_layers": 1, "batch_first": False, "dropout": 0.0, "bidirectional": False}
 _SEQUENCES = {"h0": "LNH->NH", "x": "TNI->NTI", "out": "TNH->NTH"}
-_IFOG = "@0132"  # torch has i, f, g, o
+_IFOG = "ifgo>ifog:"
 _GATES = {
     "gate-order": (
         "the gates stand in another order; the hand-out has the columns of Wx, Wh and b as i, f, o, g (g the one with "
@@ -81,7 +81,7 @@ def _recurrent(spec: str, name: str, inputs: tuple[str, ...], outputs: tuple[str
                     tuple(f"d{each}" for each in (*inputs, *weights, biases[0])))  # fmt: skip
     called = {"h0": "prev_h", "c0": "prev_c"} if name.endswith("_step") else {}
     names = (*(called.get(each, each) for each in inputs), "wx", "wh", "b")
-    own = dict.fromkeys(weights, f"OI->IO{gates}") | dict.fromkeys(("bias", biases[0]), gates and f"O->O{gates}")
+    own = dict.fromkeys(weights, f"{gates}OI->IO") | dict.fromkeys(("bias", biases[0]), gates)
     return Binding(spec, f"{name}_forward, {name}_backward", Plan(forward, backward), _SIZES, fixed,
                    layouts={**own, **layouts}, absent=(f"d{biases[1]}", *absent), needed=("h0",),
                    names=names, sums={"bias": biases}, **more)  # fmt: skip
