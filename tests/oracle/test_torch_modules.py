@@ -21,6 +21,11 @@ class LastAxis(torch.nn.Module):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps) * self.weight
 
 
+class OfAModel(LastAxis):
+    def __init__(self, d_model, eps=1e-6):
+        super().__init__(d_model, eps)
+
+
 class InFloat32(LastAxis):
     """Its statistics are taken in float32 whatever it is given."""
 
@@ -94,6 +99,7 @@ class Coupled(Decoupled):
     ("layer", "like", "options"),
     [
         (LastAxis, "RMSNorm", {}),
+        (OfAModel, "RMSNorm", {}),
         (InFloat32, "RMSNorm", {}),
         (ByImage, "BatchNorm2d", {}),
         (Weighted, "CrossEntropyLoss", {}),
