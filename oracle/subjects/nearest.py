@@ -44,16 +44,26 @@ def with_own_gates(row: Binding, probe: Probe) -> Binding:
 def nearest(rows: Sequence[Binding], probe: Probe, docstring: str, written: Collection[float],
             as_class: Callable[[], Binding | None]) -> list[Binding]:  # fmt: skip
     """The rows of one class, settled, where `docstring` is what the file says of them; or the one binding that
-    `as_class` makes of it."""
+    `as_class` makes of it. Of several forms of one layer (labels as class numbers and as rows), one that raises is not
+    asked for where another one does not: a book prints one, and its files have both."""
     found = [with_own_gates(with_own_eps(settled(row, probe, docstring), probe, written), probe) for row in rows]
     make = rows[0].plan.make
     if make is None or FAMILY[rows[0].spec] == "optim":
         return found
+    found = [row for row in found if not _raises(row, probe)] or found
     near = [_near(row, probe) for row in found]
     if any(whole for _, whole in near):
         return found
     other = as_class()
     return [other] if other and _near(other, probe)[0] > max(each for each, _ in near) else found
+
+
+def _raises(row: Binding, probe: Probe) -> bool:
+    try:
+        call = trial(SPECS[row.spec], binding=row)
+    except ValueError:
+        return False
+    return bool(probe.run(row, call)[0].failures)
 
 
 def _near(binding: Binding, probe: Probe) -> tuple[Near, bool]:

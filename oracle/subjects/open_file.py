@@ -138,6 +138,9 @@ def _add_rows(target: Target, file: File, course: str, rows: list[Binding], name
     except Unjudged as error:
         target.unjudged += [(row.spec, row.implements, str(error)) for row in rows]
         return [course]
+    if taken[0].tells == rows[0].tells:
+        left = [row.implements for row in rows if row.implements not in {row.implements for row in taken}]
+        target.problems += [f"{each}: it raises, and is not asked for beside {taken[0].implements}" for each in left]
     for binding in taken:
         own = Session(file)
         target._close.append(own.close)
